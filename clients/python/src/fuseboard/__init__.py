@@ -1,0 +1,13 @@
+"""Fuseboard: circuit breakers, rate limits and more, shared by many processes.
+
+``fuseboard.resilience`` has the decorators, ``fuseboard.Client`` the plain API, ``fuseboard.configure`` the
+settings. Importing connects to nothing.
+"""
+
+from .client import Client
+from .current import configure
+from .errors import FuseboardError, FuseboardUnavailable
+
+__version__ = "0.1.0"
+
+__all__ = ["Client", "FuseboardError", "FuseboardUnavailable", "__version__", "configure"]

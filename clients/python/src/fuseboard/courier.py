@@ -1,0 +1,89 @@
+"""The one background thread of a process: sends what callers need not wait for."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from queue import Empty, SimpleQueue
+from typing import Protocol
+
+FLUSH_SECONDS = 0.05
+IDLE_ROUNDS = 20
+
+logger = logging.getLogger("fuseboard")
+
+
+class Duties(Protocol):
+    """What there is to do. Each is bounded in time and may fail."""
+
+    def duties(self) -> bool:
+        """Do what is due; whether there was anything, or will be soon."""
+
+
+class Courier:
+    """Runs the duties every 50 ms while there are any, and sleeps otherwise.
+
+    ``wake`` may be called from finalisers: ``SimpleQueue.put`` is re-entrant.
+    """
+
+    def __init__(self, duties: Duties) -> None:
+        self.idle = True
+        self._duties: Duties | None = duties
+        self._bell: SimpleQueue[None] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._stopped = False
+
+    def ensure_running(self) -> None:
+        """Start the thread once. Called on the way into a guarded call, never in a finaliser."""
+        if self._thread is not None:
+            return
+        with self._lock:
+            if self._thread is None and not self._stopped:
+                thread = threading.Thread(target=self._run, name="fuseboard-courier", daemon=True)
+                with contextlib.suppress(RuntimeError):  # the interpreter is shutting down
+                    thread.start()
+                    self._thread = thread
+
+    def wake(self) -> None:
+        """There is something to do."""
+        self._bell.put(None)
+
+    def stop(self) -> None:
+        """End the thread after its current round."""
+        self._stopped = True
+        self.wake()
+
+    def _run(self) -> None:
+        quiet = 0
+        self.idle = False
+        while not self._stopped and self._duties is not None:
+            try:
+                busy = self._duties.duties()
+            except Exception:
+                busy = True
+                logger.exception("fuseboard: a background step failed")
+                time.sleep(0.5)
+            quiet = 0 if busy else quiet + 1
+            if quiet < IDLE_ROUNDS:
+                time.sleep(FLUSH_SECONDS)
+                self._drain()
+                continue
+            self.idle = True
+            # what was added between the last round and this line has not rung; look once more
+            if not self._pending():
+                self._bell.get()
+            self.idle = False
+            self._drain()
+            quiet = 0
+
+    def _pending(self) -> bool:
+        duties = self._duties
+        return bool(duties is not None and getattr(duties, "outbox", None))
+
+    def _drain(self) -> None:
+        with contextlib.suppress(Empty):
+            while True:
+                self._bell.get_nowait()

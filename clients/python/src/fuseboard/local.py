@@ -1,0 +1,141 @@
+"""What decides while the server is away: the same rules in this process alone.
+
+Both classes lock re-entrantly, because a coroutine may be finalised, and report, inside any allocation.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from .specs import CircuitBreakerConfig
+
+Clock = Callable[[], float]
+
+
+class LocalBreaker:
+    """The seed's rule, starting from what the server last said about the shared breaker."""
+
+    def __init__(self, config: CircuitBreakerConfig, clock: Clock = time.monotonic) -> None:
+        self._config = config
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._failures = 0
+        self._open_until: float | None = None
+        self._trials = 0
+        self._epoch = 0
+
+    @property
+    def state(self) -> str:
+        """``closed``, ``open`` or ``half_open``."""
+        with self._lock:
+            if self._open_until is None:
+                return "closed"
+            return "open" if self._clock() < self._open_until else "half_open"
+
+    @property
+    def failures(self) -> int:
+        """Consecutive failures of this process."""
+        return self._failures
+
+    def follow(self, state: str, retry_after: float | None) -> None:
+        """Remember what the server said; it wins over what was decided here."""
+        shut = state in ("open", "forced_open")
+        if not shut and self._open_until is None:
+            return
+        with self._lock:
+            self._trials = 0
+            self._epoch += 1
+            if shut:
+                wait = self._config.timeout_seconds if retry_after is None else retry_after
+                self._open_until = self._clock() + wait
+            elif state == "half_open":
+                self._open_until = self._clock()
+            else:
+                self._open_until = None
+                self._failures = 0
+
+    def tally(self, outcome: str) -> None:
+        """Count an outcome that the server decides about, so that its loss finds the count right."""
+        if outcome == "failure":
+            self._failures += 1
+        elif outcome == "success":
+            self._failures = 0
+
+    def admit(self) -> tuple[int | None, float]:
+        """A permit, to be given back with the outcome, or ``None`` and the time to wait."""
+        with self._lock:
+            if self._open_until is None:
+                return self._epoch, 0.0
+            left = self._open_until - self._clock()
+            if left > 0:
+                return None, left
+            if self._trials >= self._config.half_open_max_calls:
+                return None, 1.0
+            self._trials += 1
+            return self._epoch, 0.0
+
+    def refuses(self) -> float | None:
+        """How long it will surely refuse; ``None`` if it may admit."""
+        with self._lock:
+            left = 0.0 if self._open_until is None else self._open_until - self._clock()
+            return left if left > 0 else None
+
+    def settle(self, permit: int, outcome: str) -> None:
+        """The outcome of an admitted call. One of an earlier state moves nothing."""
+        with self._lock:
+            if permit != self._epoch:
+                return
+            half_open = self._open_until is not None
+            if half_open:
+                self._trials = max(0, self._trials - 1)
+            if outcome == "success":
+                self._failures = 0
+                if half_open:
+                    self._open_until = None
+                    self._trials = 0
+                    self._epoch += 1
+            elif outcome == "failure":
+                self._failures += 1
+                if half_open or self._failures >= self._config.failure_threshold:
+                    self._open_until = self._clock() + self._config.timeout_seconds
+                    self._trials = 0
+                    self._epoch += 1
+
+    def reset(self) -> None:
+        """Closed, and nothing counted."""
+        with self._lock:
+            self._failures = 0
+            self._open_until = None
+            self._trials = 0
+            self._epoch += 1
+
+
+class LocalBucket:
+    """A token bucket that is empty when it is made: what the server granted last may still be running."""
+
+    def __init__(self, rate: float, burst: float, clock: Clock = time.monotonic) -> None:
+        self.rate = rate
+        self.burst = burst
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._tokens = 0.0
+        self._at = clock()
+
+    def reserve(self, tokens: float, patience: float) -> float | None:
+        """Take tokens that are there after the returned wait; ``None`` if that is beyond the patience."""
+        with self._lock:
+            now = self._clock()
+            self._tokens = min(self.burst, self._tokens + (now - self._at) * self.rate)
+            self._at = now
+            wait = max(0.0, tokens - self._tokens) / self.rate
+            if wait > patience:
+                return None
+            self._tokens -= tokens
+            return wait
+
+    def give_back(self, tokens: float) -> None:
+        """Tokens that were reserved and not used."""
+        with self._lock:
+            self._tokens = min(self.burst, self._tokens + tokens)

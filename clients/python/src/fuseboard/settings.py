@@ -1,0 +1,87 @@
+"""All that can be set from outside. Nothing is read on import; the environment is read on first use."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+from urllib.parse import urlsplit
+
+OnUnavailable = Literal["local", "raise"]
+
+DEFAULT_URL = "http://127.0.0.1:7077"
+_NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_.:-]+")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where the board is and how long to wait for it. Durations are seconds.
+
+    ``timeout`` bounds one whole exchange on an open connection, ``connect_timeout`` the connecting,
+    name resolution included. ``on_unavailable`` says what a guarded call does while the server is
+    away: ``local`` decides in this process, ``raise`` raises ``FuseboardUnavailable``.
+    ``fallback_peers`` divides a limiter's rate while the server is away and has never told this
+    process its fair share: the number of processes that use it.
+    """
+
+    url: str = DEFAULT_URL
+    token: str | None = field(default=None, repr=False)
+    timeout: float = 1.0
+    connect_timeout: float = 0.25
+    client: str | None = None
+    on_unavailable: OnUnavailable = "local"
+    fallback_peers: int = 1
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(f"not an http(s) URL: {self.url!r}")
+        if parts.username or parts.query or parts.fragment:
+            raise ValueError("the board's URL takes no user, query or fragment; use the token setting")
+        if self.token is not None and not re.fullmatch(r"[\x21-\x7e]+", self.token):
+            raise ValueError("the token must be printable ASCII without blanks")
+        if self.client is not None and not re.fullmatch(r"[^\x00-\x1f\x7f]{1,128}", self.client):
+            raise ValueError("the client's name must be 1 to 128 characters without control characters")
+        if not (self.timeout > 0 and self.connect_timeout > 0):
+            raise ValueError("timeouts must be positive")
+        if self.on_unavailable not in get_args(OnUnavailable):
+            raise ValueError(f"on_unavailable must be one of {get_args(OnUnavailable)}")
+        if self.fallback_peers < 1:
+            raise ValueError("fallback_peers must be at least 1")
+
+
+def settings_from(
+    *,
+    url: str | None = None,
+    token: str | None = None,
+    timeout: float | None = None,
+    connect_timeout: float | None = None,
+    client: str | None = None,
+    on_unavailable: OnUnavailable | None = None,
+    fallback_peers: int | None = None,
+) -> Settings:
+    """Argument over environment (``FUSEBOARD_URL``, ``FUSEBOARD_TOKEN``, …) over default."""
+    env = os.environ.get
+    return Settings(
+        url=url or env("FUSEBOARD_URL") or DEFAULT_URL,
+        token=token or env("FUSEBOARD_TOKEN") or None,
+        timeout=timeout if timeout is not None else float(env("FUSEBOARD_TIMEOUT") or 1.0),
+        connect_timeout=(
+            connect_timeout
+            if connect_timeout is not None
+            else float(env("FUSEBOARD_CONNECT_TIMEOUT") or 0.25)
+        ),
+        client=client or env("FUSEBOARD_CLIENT") or None,
+        on_unavailable=on_unavailable or env("FUSEBOARD_ON_UNAVAILABLE") or "local",  # type: ignore[arg-type]
+        fallback_peers=(
+            fallback_peers if fallback_peers is not None else int(env("FUSEBOARD_FALLBACK_PEERS") or 1)
+        ),
+    )
+
+
+def client_id() -> str:
+    """Who this process is to the board: host, process id and a random part."""
+    host = _NOT_IN_A_NAME.sub("-", socket.gethostname()).lstrip("_.:-")[:80] or "host"
+    return f"{host}-{os.getpid()}-{os.urandom(4).hex()}"

@@ -1,0 +1,265 @@
+//! What breakers, limiters and retry policies have in common: they are declared, replaced, listed, deleted.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::{AppError, Board, journal::NewEvent, registry::Registry};
+use crate::{
+    domain::{InvalidConfig, Name},
+    store::sqlite::{definitions, states},
+};
+
+/// A live resource that was declared under a name.
+pub trait Resource: Send + Sync + Sized + 'static {
+    /// The word for it in the store, in events and in messages.
+    const KIND: &'static str;
+    /// The kinds under which its state is stored.
+    const STATE_KINDS: &'static [&'static str] = &[Self::KIND];
+    /// How many there may be.
+    const LIMIT: fn(&super::Limits) -> usize;
+    /// The wire document.
+    type Spec: Serialize + Clone + Send + Sync + 'static;
+    /// The validated configuration.
+    type Config: TryFrom<Self::Spec, Error = InvalidConfig> + Clone + PartialEq + Send + Sync + 'static;
+
+    /// The wire document of a configuration, every field filled.
+    fn spec(config: &Self::Config) -> Self::Spec;
+    /// Where such resources live.
+    fn registry(board: &Board) -> &Registry<Self>;
+    /// A new resource.
+    fn create(board: &Board, name: Name, config: Self::Config) -> Self;
+    /// Takes over another configuration without losing state.
+    fn reconfigure(self: &Arc<Self>, board: &Board, config: Self::Config);
+    /// Its name.
+    fn name(&self) -> &Name;
+    /// Its configuration.
+    fn config(&self) -> Self::Config;
+}
+
+/// The entity tag of a configuration: the same document always has the same tag.
+#[must_use]
+pub fn etag(document: &str) -> String {
+    let hash = Sha256::digest(document.as_bytes());
+    let mut tag = String::with_capacity(18);
+    tag.push('"');
+    for byte in &hash[..8] {
+        tag.push(char::from(b"0123456789abcdef"[usize::from(byte >> 4)]));
+        tag.push(char::from(b"0123456789abcdef"[usize::from(byte & 15)]));
+    }
+    tag.push('"');
+    tag
+}
+
+/// The entity tag of a resource.
+#[must_use]
+pub fn etag_of<R: Resource>(resource: &R) -> String {
+    etag(&document::<R>(&resource.config()))
+}
+
+fn document<R: Resource>(config: &R::Config) -> String {
+    serde_json::to_string(&R::spec(config)).unwrap_or_default()
+}
+
+/// `If-Match` and `If-None-Match` of a request.
+#[derive(Clone, Debug, Default)]
+pub struct Precondition {
+    /// `*` or a list of tags, one of which must be the present one.
+    pub if_match: Option<String>,
+    /// `*`: nothing may exist yet.
+    pub if_none_match: Option<String>,
+}
+
+impl Precondition {
+    fn check(&self, present: Option<&str>) -> Result<(), AppError> {
+        let tag = present.map(etag);
+        let matches = |list: &str| {
+            list.split(',').map(str::trim).any(|t| t == "*" && tag.is_some() || Some(t) == tag.as_deref())
+        };
+        if self.if_match.as_deref().is_some_and(|list| !matches(list)) {
+            return Err(AppError::PreconditionFailed("If-Match does not name the present configuration"));
+        }
+        if self.if_none_match.as_deref().is_some_and(matches) {
+            return Err(AppError::PreconditionFailed("If-None-Match names the present configuration"));
+        }
+        Ok(())
+    }
+}
+
+/// Who may replace what is there.
+#[derive(Clone, Debug)]
+pub enum OnExisting {
+    /// `PUT`: replace it if the condition holds.
+    Replace(Precondition),
+    /// First use by a call: leave it as it is.
+    Keep,
+}
+
+/// What a declaration did.
+#[derive(Clone, Debug)]
+pub struct Declared<R> {
+    /// The live resource.
+    pub resource: Arc<R>,
+    /// Whether it is new.
+    pub created: bool,
+}
+
+struct Stored {
+    existed: bool,
+    changed: bool,
+}
+
+impl Board {
+    /// The resource of that name.
+    pub fn find<R: Resource>(&self, name: &str) -> Result<Arc<R>, AppError> {
+        R::registry(self).get(name).ok_or_else(|| not_found::<R>(name))
+    }
+
+    /// Creates or replaces a resource. When this returns, the configuration is on disk and in force.
+    pub async fn declare<R: Resource>(
+        self: &Arc<Self>,
+        name: Name,
+        spec: R::Spec,
+        on_existing: OnExisting,
+    ) -> Result<Declared<R>, AppError> {
+        let config = R::Config::try_from(spec)?;
+        let registry = R::registry(self);
+        let limit = R::LIMIT(&self.limits);
+        if registry.get(name.as_str()).is_none() && registry.len() >= limit {
+            return Err(AppError::LimitReached { what: R::KIND, limit });
+        }
+        let text = document::<R>(&config);
+        let key = name.clone();
+        let board = Arc::clone(self);
+        self.store
+            .writer
+            .write_then(
+                move |connection| {
+                    Box::pin(async move {
+                        let present =
+                            definitions::definition_get(connection, R::KIND, key.as_str()).await?;
+                        let stored = match (&present, &on_existing) {
+                            (Some(_), OnExisting::Keep) => Stored { existed: true, changed: false },
+                            (present, OnExisting::Replace(precondition)) => {
+                                if let Err(refusal) = precondition.check(present.as_deref()) {
+                                    return Ok(Err(refusal));
+                                }
+                                Stored { existed: present.is_some(), changed: present.as_ref() != Some(&text) }
+                            }
+                            (None, OnExisting::Keep) => Stored { existed: false, changed: true },
+                        };
+                        if stored.changed {
+                            definitions::definition_put(connection, R::KIND, key.as_str(), &text).await?;
+                        }
+                        Ok(Ok(stored))
+                    })
+                },
+                move |stored| stored.map(|stored| board.apply::<R>(name, config, &stored)),
+            )
+            .await?
+    }
+
+    /// In commit order, so that memory and disk agree whichever of two racing declarations is later.
+    fn apply<R: Resource>(&self, name: Name, config: R::Config, stored: &Stored) -> Declared<R> {
+        let registry = R::registry(self);
+        let present = registry.get(name.as_str());
+        let created = !stored.existed;
+        let resource = match present {
+            Some(resource) => {
+                if stored.changed {
+                    resource.reconfigure(self, config);
+                }
+                resource
+            }
+            None => {
+                let resource = Arc::new(R::create(self, name.clone(), config));
+                registry.insert(name.clone(), Arc::clone(&resource));
+                resource
+            }
+        };
+        if stored.changed {
+            let what = if created { Change::Created } else { Change::Updated };
+            self.record_change::<R>(&name, what, &serde_json::json!({ "config": R::spec(&resource.config()) }));
+        }
+        Declared { resource, created }
+    }
+
+    /// Deletes a resource and its state. Its history stays.
+    pub async fn remove<R: Resource>(
+        self: &Arc<Self>,
+        name: &str,
+        precondition: Precondition,
+    ) -> Result<(), AppError> {
+        let key = Name::try_from(name).map_err(|_| not_found::<R>(name))?;
+        let board = Arc::clone(self);
+        self.store
+            .writer
+            .write_then(
+                {
+                    let key = key.clone();
+                    move |connection| {
+                        Box::pin(async move {
+                            let present =
+                                definitions::definition_get(connection, R::KIND, key.as_str()).await?;
+                            if present.is_none() {
+                                return Ok(Err(not_found::<R>(key.as_str())));
+                            }
+                            if let Err(refusal) = precondition.check(present.as_deref()) {
+                                return Ok(Err(refusal));
+                            }
+                            definitions::definition_delete(connection, R::KIND, key.as_str()).await?;
+                            for kind in R::STATE_KINDS {
+                                states::state_delete(connection, kind, key.as_str()).await?;
+                            }
+                            Ok(Ok(()))
+                        })
+                    }
+                },
+                move |deleted| {
+                    deleted.map(|()| {
+                        R::registry(&board).remove(key.as_str());
+                        board.record_change::<R>(&key, Change::Deleted, &serde_json::json!({}));
+                    })
+                },
+            )
+            .await?
+    }
+
+    fn record_change<R: Resource>(&self, name: &Name, change: Change, data: &serde_json::Value) {
+        let kind = change.event(R::KIND);
+        self.journal.record(&NewEvent { at: self.clock.wall(), kind, resource: R::KIND, name }, data, None);
+    }
+}
+
+/// The error for a name that nobody declared. A name that cannot exist is told so.
+#[must_use]
+pub fn not_found<R: Resource>(name: &str) -> AppError {
+    match Name::try_from(name) {
+        Ok(_) => AppError::NotFound { resource: R::KIND, name: name.to_owned() },
+        Err(error) => AppError::invalid("name", error.to_string()),
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Change {
+    Created,
+    Updated,
+    Deleted,
+}
+
+impl Change {
+    fn event(self, resource: &'static str) -> &'static str {
+        match (resource, self) {
+            ("breaker", Self::Created) => "breaker.created",
+            ("breaker", Self::Updated) => "breaker.updated",
+            ("breaker", Self::Deleted) => "breaker.deleted",
+            ("limiter", Self::Created) => "limiter.created",
+            ("limiter", Self::Updated) => "limiter.updated",
+            ("limiter", Self::Deleted) => "limiter.deleted",
+            (_, Self::Created) => "retry_policy.created",
+            (_, Self::Updated) => "retry_policy.updated",
+            (_, Self::Deleted) => "retry_policy.deleted",
+        }
+    }
+}

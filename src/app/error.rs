@@ -1,0 +1,88 @@
+//! Why a use case was refused. `http::problem` maps each to one status code.
+
+use std::time::Duration;
+
+use crate::{
+    domain::{InvalidConfig, StateName},
+    store::StoreError,
+};
+
+/// One rejected field of a request.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+pub struct FieldError {
+    /// Path of the field, such as `window.size`.
+    pub field: String,
+    /// What is wrong with it.
+    pub message: String,
+}
+
+/// A refusal by the application.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum AppError {
+    /// There is no such resource.
+    #[error("there is no {resource} named \"{name}\"")]
+    NotFound {
+        /// Kind of the resource.
+        resource: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// A well-formed request with a value that cannot be.
+    #[error("{}", summary(.0))]
+    Invalid(Vec<FieldError>),
+    /// The breaker cannot go from one state to the other.
+    #[error("a breaker cannot go from {} to {}", from.as_str(), to.as_str())]
+    IllegalTransition {
+        /// The state it is in.
+        from: StateName,
+        /// The state that was asked for.
+        to: StateName,
+    },
+    /// `If-Match` or `If-None-Match` did not hold.
+    #[error("{0}")]
+    PreconditionFailed(&'static str),
+    /// The same `Idempotency-Key` came with another request.
+    #[error("this Idempotency-Key was used with another request")]
+    IdempotencyMismatch,
+    /// The first request with this `Idempotency-Key` is still being worked on.
+    #[error("a request with this Idempotency-Key is still being worked on")]
+    IdempotencyInProgress,
+    /// A bound of the server is reached.
+    #[error("the limit of {limit} {what} is reached")]
+    LimitReached {
+        /// What is bounded.
+        what: &'static str,
+        /// The bound.
+        limit: usize,
+    },
+    /// The server sheds load.
+    #[error("the server has too much to do; try again later")]
+    Overloaded {
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// The change could not be made durable.
+    #[error("the change is not on disk: {0}")]
+    Storage(#[from] StoreError),
+}
+
+fn summary(errors: &[FieldError]) -> String {
+    match errors {
+        [one] => format!("{}: {}", one.field, one.message),
+        many => format!("{} fields are invalid", many.len()),
+    }
+}
+
+impl AppError {
+    /// A single invalid field.
+    #[must_use]
+    pub fn invalid(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Invalid(vec![FieldError { field: field.into(), message: message.into() }])
+    }
+}
+
+impl From<InvalidConfig> for AppError {
+    fn from(error: InvalidConfig) -> Self {
+        Self::invalid(error.field, error.message)
+    }
+}

@@ -1,0 +1,207 @@
+//! What happened: events get their place in the order at once, are shown at once, and reach the disk in groups.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use parking_lot::Mutex;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use tokio::sync::{Notify, watch};
+
+use super::idempotency::StoredAnswer;
+use crate::{domain::Name, store::StoreError};
+
+/// Events kept in memory for streams that are a little behind; older ones are read from the store.
+const RECENT: usize = 2048;
+/// Events that may wait for a disk that does not take them. Beyond it the oldest are lost to history.
+const WAITING: usize = 10_000;
+/// Ids that an unclean stop may have used without storing them are skipped at the next start.
+pub const UNCLEAN_GAP: i64 = 1_000_000;
+
+/// Something that happened to a resource.
+#[derive(Clone, Debug, Serialize)]
+pub struct Event {
+    /// Position in the board's order of events; grows, with gaps.
+    pub id: i64,
+    /// When, by the wall clock.
+    pub at: Timestamp,
+    /// What: `breaker.transition`, `limiter.penalized`, `limiter.created` …
+    pub kind: &'static str,
+    /// Kind of the resource.
+    pub resource: &'static str,
+    /// Name of the resource.
+    pub name: Name,
+    /// Details, by kind.
+    pub data: Box<RawValue>,
+}
+
+/// An event on its way to the disk, with the answer that it makes repeatable.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The event.
+    pub event: Arc<Event>,
+    /// The answer to store with it.
+    pub answer: Option<StoredAnswer>,
+}
+
+#[derive(Clone, Debug)]
+struct Progress {
+    durable: i64,
+    attempt: u64,
+    error: Option<StoreError>,
+}
+
+/// The board's journal.
+#[derive(Debug)]
+pub struct Journal {
+    inner: Mutex<Inner>,
+    wake: Notify,
+    latest: watch::Sender<i64>,
+    progress: watch::Sender<Progress>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    next_id: i64,
+    waiting: VecDeque<Entry>,
+    recent: VecDeque<Arc<Event>>,
+    dropped: u64,
+}
+
+/// A new event, before it has an id.
+pub struct NewEvent<'a> {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub kind: &'static str,
+    /// Kind of the resource.
+    pub resource: &'static str,
+    /// Its name.
+    pub name: &'a Name,
+}
+
+impl Journal {
+    /// Goes on after `last_id`.
+    #[must_use]
+    pub fn new(last_id: i64) -> Self {
+        let progress = Progress { durable: last_id, attempt: 0, error: None };
+        Self {
+            inner: Mutex::new(Inner {
+                next_id: last_id + 1,
+                waiting: VecDeque::new(),
+                recent: VecDeque::new(),
+                dropped: 0,
+            }),
+            wake: Notify::new(),
+            latest: watch::Sender::new(last_id),
+            progress: watch::Sender::new(progress),
+        }
+    }
+
+    /// Records an event; `data` is built with the id that it gets. Returns the id.
+    pub fn record(&self, new: &NewEvent<'_>, data: &impl Serialize, answer: Option<StoredAnswer>) -> i64 {
+        let data = serde_json::value::to_raw_value(data).unwrap_or_else(|_| RawValue::NULL.to_owned());
+        let mut inner = self.inner.lock();
+        let id = inner.next_id;
+        inner.next_id += 1;
+        let event = Arc::new(Event {
+            id,
+            at: new.at,
+            kind: new.kind,
+            resource: new.resource,
+            name: new.name.clone(),
+            data,
+        });
+        if inner.recent.len() >= RECENT {
+            inner.recent.pop_front();
+        }
+        inner.recent.push_back(Arc::clone(&event));
+        if inner.waiting.len() >= WAITING {
+            inner.waiting.pop_front();
+            inner.dropped += 1;
+        }
+        inner.waiting.push_back(Entry { event, answer });
+        // Inside the lock, so that `latest` never goes backwards.
+        self.latest.send_replace(id);
+        drop(inner);
+        self.wake.notify_one();
+        id
+    }
+
+    /// Waits until the event `id` is on disk; fails if the next attempt to write it fails.
+    pub async fn durable(&self, id: i64) -> Result<(), StoreError> {
+        let mut progress = self.progress.subscribe();
+        let before = progress.borrow_and_update().clone();
+        if before.durable >= id {
+            return Ok(());
+        }
+        loop {
+            if progress.changed().await.is_err() {
+                return Err(StoreError::Closed);
+            }
+            let now = progress.borrow_and_update().clone();
+            match now.error {
+                _ if now.durable >= id => return Ok(()),
+                Some(error) if now.attempt > before.attempt => return Err(error),
+                _ => {}
+            }
+        }
+    }
+
+    /// Waits until there is something to write.
+    pub async fn woken(&self) {
+        self.wake.notified().await;
+    }
+
+    /// Copies up to `most` entries that are not on disk yet, oldest first.
+    #[must_use]
+    pub fn waiting(&self, most: usize) -> Vec<Entry> {
+        self.inner.lock().waiting.iter().take(most).cloned().collect()
+    }
+
+    /// How many entries are not on disk yet, and how many were lost to a disk that took none.
+    #[must_use]
+    pub fn backlog(&self) -> (usize, u64) {
+        let inner = self.inner.lock();
+        (inner.waiting.len(), inner.dropped)
+    }
+
+    /// Notes that everything up to `id` is on disk, or that writing failed.
+    pub fn settle(&self, result: Result<i64, StoreError>) {
+        if let Ok(id) = result {
+            let mut inner = self.inner.lock();
+            while inner.waiting.front().is_some_and(|e| e.event.id <= id) {
+                inner.waiting.pop_front();
+            }
+        }
+        self.progress.send_modify(|p| {
+            p.attempt += 1;
+            match result {
+                Ok(id) => {
+                    p.durable = p.durable.max(id);
+                    p.error = None;
+                }
+                Err(error) => p.error = Some(error),
+            }
+        });
+    }
+
+    /// The events after `id` that are still in memory, and whether that is all of them: false means
+    /// that older ones must be read from the store first.
+    #[must_use]
+    pub fn recent_after(&self, id: i64, most: usize) -> (Vec<Arc<Event>>, bool) {
+        let inner = self.inner.lock();
+        let complete = inner.recent.front().map_or(id + 1 >= inner.next_id, |oldest| oldest.id <= id + 1);
+        let from = inner.recent.partition_point(|e| e.id <= id);
+        (inner.recent.iter().skip(from).take(most).cloned().collect(), complete)
+    }
+
+    /// The newest id, observable.
+    #[must_use]
+    pub fn latest(&self) -> watch::Receiver<i64> {
+        self.latest.subscribe()
+    }
+}
+
+/// How long the flusher waits after a failed write.
+pub const RETRY: Duration = Duration::from_millis(250);

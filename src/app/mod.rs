@@ -1,0 +1,161 @@
+//! Use cases: what HTTP, tasks and the command line do with the board. Owns the live state.
+
+pub mod breakers;
+mod call_table;
+pub mod calls;
+mod clients;
+pub mod definitions;
+mod error;
+pub mod events;
+pub mod idempotency;
+pub mod journal;
+pub mod limiters;
+mod registry;
+pub mod retry_policies;
+mod snapshot;
+pub mod text;
+mod timers;
+pub mod tokens;
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::{
+    clock::Clock,
+    domain::breaker::BreakerConfig,
+    store::{Store, StoreError},
+    telemetry::Telemetry,
+};
+
+pub use call_table::{CallId, CallTable};
+pub use error::{AppError, FieldError};
+pub use registry::Registry;
+pub use snapshot::Stop;
+
+use breakers::BreakerCell;
+use clients::Clients;
+use idempotency::Answers;
+use journal::Journal;
+use limiters::LimiterCell;
+use retry_policies::RetryPolicyCell;
+use timers::Timers;
+use tokens::Tokens;
+
+/// The bounds of the board. Reaching one is an error that names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Breakers.
+    pub max_breakers: usize,
+    /// Limiters.
+    pub max_limiters: usize,
+    /// Retry policies.
+    pub max_retry_policies: usize,
+    /// Calls that have entered and not reported.
+    pub max_calls_in_flight: usize,
+    /// Events kept for the whole board.
+    pub max_events: usize,
+    /// Events kept for one resource.
+    pub max_events_per_resource: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_breakers: 200_000,
+            max_limiters: 200_000,
+            max_retry_policies: 10_000,
+            max_calls_in_flight: 1_000_000,
+            max_events: 1_000_000,
+            max_events_per_resource: 1_000,
+        }
+    }
+}
+
+/// The board: live state in memory, what must survive in the store.
+#[derive(Debug)]
+pub struct Board {
+    /// Steady and wall time.
+    pub clock: Clock,
+    /// The database.
+    pub store: Store,
+    /// The bounds.
+    pub limits: Limits,
+    /// The server's own metrics.
+    pub telemetry: Arc<Telemetry>,
+    /// Breakers by name.
+    pub breakers: Registry<BreakerCell>,
+    /// Limiters by name.
+    pub limiters: Registry<LimiterCell>,
+    /// Retry policies by name.
+    pub retry_policies: Registry<RetryPolicyCell>,
+    /// Calls in flight.
+    pub calls: CallTable,
+    /// What happened.
+    pub journal: Journal,
+    /// Answers to repeat.
+    pub answers: Arc<Answers>,
+    /// Who may do what.
+    pub tokens: Tokens,
+    clients: Clients,
+    timers: Timers,
+    dirty: Dirty,
+    configs: Mutex<foldhash::HashMap<String, std::sync::Weak<BreakerConfig>>>,
+}
+
+/// What has changed since the last snapshot.
+#[derive(Debug, Default)]
+struct Dirty {
+    breakers: Mutex<Vec<Arc<BreakerCell>>>,
+    limiters: Mutex<Vec<Arc<LimiterCell>>>,
+    retry_policies: Mutex<Vec<Arc<RetryPolicyCell>>>,
+    /// Resources with new events since the last pruning.
+    noisy: Mutex<foldhash::HashMap<(&'static str, crate::domain::Name), usize>>,
+}
+
+impl Board {
+    /// Loads everything from the store and goes on where the last process stopped.
+    pub async fn load(
+        clock: Clock,
+        store: Store,
+        limits: Limits,
+        telemetry: Arc<Telemetry>,
+    ) -> Result<Arc<Self>, StoreError> {
+        let (loaded, seed) = snapshot::read(&store, &clock).await?;
+        let board = Arc::new(Self {
+            store,
+            limits,
+            telemetry,
+            breakers: Registry::default(),
+            limiters: Registry::default(),
+            retry_policies: Registry::default(),
+            calls: CallTable::new(loaded.call_key(), loaded.next_call()),
+            journal: Journal::new(loaded.last_event()),
+            answers: Arc::default(),
+            tokens: Tokens::default(),
+            clients: Clients::new(seed),
+            timers: Timers::default(),
+            dirty: Dirty::default(),
+            configs: Mutex::default(),
+            clock,
+        });
+        board.tokens_load().await?;
+        snapshot::restore(&board, loaded).await?;
+        Ok(board)
+    }
+
+    /// One shared copy of equal breaker configurations: thousands of breakers have the same.
+    pub(crate) fn shared_config(&self, config: BreakerConfig) -> Arc<BreakerConfig> {
+        let key = serde_json::to_string(&crate::domain::breaker::BreakerSpec::from(&config)).unwrap_or_default();
+        let mut configs = self.configs.lock();
+        if let Some(shared) = configs.get(&key).and_then(std::sync::Weak::upgrade) {
+            return shared;
+        }
+        if configs.len() >= 1024 {
+            configs.retain(|_, config| config.strong_count() > 0);
+        }
+        let shared = Arc::new(config);
+        configs.insert(key, Arc::downgrade(&shared));
+        shared
+    }
+}

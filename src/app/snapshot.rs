@@ -1,0 +1,457 @@
+//! Saving hot state to the store, and loading it at the start.
+//!
+//! Transitions go to the disk at once (through the journal), counters once a second. After a clean stop everything
+//! is there exactly. After a crash the domain restores carefully: a limiter assumes that it granted all it
+//! could, a half-open breaker that all its permits are out.
+
+use std::{collections::HashMap, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Board,
+    breakers::BreakerCell,
+    call_table::Call,
+    definitions::Resource,
+    journal::{Entry, UNCLEAN_GAP},
+    limiters::{LimiterCell, MARK_KIND},
+    retry_policies::RetryPolicyCell,
+};
+use crate::{
+    clock::{Clock, Origin},
+    domain::{
+        InvalidConfig, Name, Time,
+        breaker::{Breaker, SavedBreaker},
+        limiter::{Limiter, Mark, SavedLimiter},
+        retry::{RetryPolicy, SavedRetryPolicy},
+    },
+    store::{
+        Connection, Store, StoreError,
+        sqlite::{board, definitions, events, idempotency, states},
+    },
+};
+
+/// States written by one transaction of a running server.
+const CHUNK: usize = 2_000;
+/// Journal entries written by one transaction.
+const ENTRIES: usize = 1_000;
+
+/// How the last process stopped.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Stop {
+    call_key: u64,
+    next_call: u64,
+    calls: Vec<SavedCall>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct SavedCall {
+    id: u64,
+    breaker: Option<(Name, u64)>,
+    deadline: Time,
+    client: String,
+    holds: Vec<Name>,
+}
+
+/// What the store holds at the start.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    shift: i64,
+    clean: Option<Stop>,
+    last_event: i64,
+    call_key: u64,
+    breakers: Vec<(String, String)>,
+    limiters: Vec<(String, String)>,
+    retry_policies: Vec<(String, String)>,
+    breaker_states: Vec<(String, String)>,
+    limiter_states: Vec<(String, String)>,
+    limiter_marks: Vec<(String, String)>,
+    retry_states: Vec<(String, String)>,
+}
+
+impl Loaded {
+    pub(super) fn call_key(&self) -> u64 {
+        self.clean.as_ref().map_or(self.call_key, |stop| stop.call_key)
+    }
+
+    pub(super) fn next_call(&self) -> u64 {
+        self.clean.as_ref().map_or(1, |stop| stop.next_call)
+    }
+
+    /// After a crash some ids may have been shown and not stored; they are never given to other events.
+    pub(super) fn last_event(&self) -> i64 {
+        if self.clean.is_some() || self.last_event == 0 {
+            self.last_event
+        } else {
+            self.last_event.saturating_add(UNCLEAN_GAP)
+        }
+    }
+}
+
+/// Reads everything, and marks the board as running. The hash seed of client identities comes along.
+pub(super) async fn read(store: &Store, clock: &Clock) -> Result<(Loaded, u64), StoreError> {
+    let here = clock.clone();
+    store
+        .writer
+        .write(move |connection| {
+            Box::pin(async move {
+                let origin = parse::<Origin>(board::board_get(connection, "origin").await?)?;
+                let shift = origin.as_ref().map_or(0, |origin| here.shift_from(origin));
+                let clean = parse::<Stop>(board::board_get(connection, "stop").await?)?;
+                let seed = match parse::<u64>(board::board_get(connection, "seed").await?)? {
+                    Some(seed) => seed,
+                    None => {
+                        let seed = random()?;
+                        board::board_put(connection, "seed", &seed.to_string()).await?;
+                        seed
+                    }
+                };
+                board::board_delete(connection, "stop").await?;
+                let loaded = Loaded {
+                    shift,
+                    clean,
+                    last_event: events::event_last_id(connection).await?,
+                    call_key: random()?,
+                    breakers: definitions::definitions_load(connection, BreakerCell::KIND).await?,
+                    limiters: definitions::definitions_load(connection, LimiterCell::KIND).await?,
+                    retry_policies: definitions::definitions_load(connection, RetryPolicyCell::KIND).await?,
+                    breaker_states: states::states_load(connection, BreakerCell::KIND).await?,
+                    limiter_states: states::states_load(connection, LimiterCell::KIND).await?,
+                    limiter_marks: states::states_load(connection, MARK_KIND).await?,
+                    retry_states: states::states_load(connection, RetryPolicyCell::KIND).await?,
+                };
+                if origin.is_none() {
+                    board::board_put(connection, "origin", &text(&here.origin())?).await?;
+                }
+                Ok((loaded, seed))
+            })
+        })
+        .await
+}
+
+/// Builds the live state.
+pub(super) async fn restore(board: &Arc<Board>, loaded: Loaded) -> Result<(), StoreError> {
+    let now = board.clock.now();
+    let (shift, clean) = (loaded.shift, loaded.clean.is_some());
+    let mut saved = by_name::<SavedBreaker>(loaded.breaker_states)?;
+    each::<BreakerCell>(&loaded.breakers, |name, config| {
+        let config = board.shared_config(config.clone());
+        let breaker = match saved.remove(name.as_str()) {
+            Some(saved) => Breaker::restore(config, saved, now, shift, clean),
+            None => Breaker::new(config, now),
+        };
+        let cell = Arc::new(BreakerCell::new(name.clone(), breaker));
+        // Sets the board's timer and moves on what has run out meanwhile.
+        if cell.peek(|breaker| breaker.next_timer().is_some()) {
+            cell.with(board, None, Breaker::advance);
+        }
+        board.breakers.insert(name, cell);
+    })?;
+    let mut saved = by_name::<SavedLimiter>(loaded.limiter_states)?;
+    let mut marks = by_name::<Mark>(loaded.limiter_marks)?;
+    let offset = board.clock.wall_offset();
+    each::<LimiterCell>(&loaded.limiters, |name, config| {
+        let limiter = Limiter::restore(
+            config.clone(),
+            saved.remove(name.as_str()),
+            marks.remove(name.as_str()),
+            now,
+            shift,
+            offset,
+            clean,
+        );
+        board.limiters.insert(name.clone(), Arc::new(LimiterCell::new(name, limiter)));
+    })?;
+    let mut saved = by_name::<SavedRetryPolicy>(loaded.retry_states)?;
+    each::<RetryPolicyCell>(&loaded.retry_policies, |name, config| {
+        let policy = match saved.remove(name.as_str()) {
+            Some(saved) => RetryPolicy::restore(config.clone(), saved, now, shift),
+            None => RetryPolicy::new(config.clone(), now),
+        };
+        board.retry_policies.insert(name.clone(), Arc::new(RetryPolicyCell::new(name, policy)));
+    })?;
+    for call in loaded.clean.map(|stop| stop.calls).unwrap_or_default() {
+        restore_call(board, call, shift);
+    }
+    if shift != 0 {
+        // The steady clock has another zero now: all saved times are written anew, together with it.
+        save_all(board, None).await?;
+    }
+    Ok(())
+}
+
+fn restore_call(board: &Arc<Board>, call: SavedCall, shift: i64) {
+    let breaker = match call.breaker {
+        Some((name, generation)) => match board.breakers.get(name.as_str()) {
+            Some(cell) => Some((cell, generation)),
+            None => return,
+        },
+        None => None,
+    };
+    let holds: Box<[_]> = call.holds.iter().filter_map(|name| board.limiters.get(name.as_str())).collect();
+    let restored = Call {
+        breaker,
+        deadline: call.deadline.shifted(shift),
+        client: board.clients.identify(Some(&call.client)),
+        holds: (!holds.is_empty()).then_some(holds),
+    };
+    board.calls.insert(call.id, restored);
+}
+
+fn each<R: Resource>(
+    groups: &[(String, String)],
+    mut build: impl FnMut(Name, &R::Config),
+) -> Result<(), StoreError>
+where
+    R::Spec: for<'de> Deserialize<'de>,
+{
+    for (document, names) in groups {
+        let spec: R::Spec = serde_json::from_str(document)?;
+        let config = R::Config::try_from(spec).map_err(|InvalidConfig { field, message }| {
+            StoreError::Corrupt(format!("a stored {} has an invalid {field}: {message}", R::KIND))
+        })?;
+        for name in serde_json::from_str::<Vec<Name>>(names)? {
+            build(name, &config);
+        }
+    }
+    Ok(())
+}
+
+impl Board {
+    /// Writes the state of everything that changed, a bounded part at a time. Returns how many are left.
+    pub async fn save_changed(self: &Arc<Self>) -> Result<usize, StoreError> {
+        let now = self.clock.now();
+        let breakers = take(&self.dirty.breakers);
+        let limiters = take(&self.dirty.limiters);
+        let policies = take(&self.dirty.retry_policies);
+        let count = breakers.len() + limiters.len() + policies.len();
+        if count > 0 {
+            let rows = [
+                (BreakerCell::KIND, rows(&breakers, |cell| (cell.name(), cell.save()))),
+                (LimiterCell::KIND, rows(&limiters, |cell| (cell.name(), cell.save(now)))),
+                (RetryPolicyCell::KIND, rows(&policies, |cell| (cell.name(), cell.save(now)))),
+            ];
+            let written = self
+                .store
+                .writer
+                .write(move |connection| Box::pin(async move { put_states(connection, &rows).await }))
+                .await;
+            if let Err(error) = written {
+                // Tried again with the next snapshot. A resource may stand in the list twice then: harmless.
+                self.dirty.breakers.lock().extend(breakers);
+                self.dirty.limiters.lock().extend(limiters);
+                self.dirty.retry_policies.lock().extend(policies);
+                return Err(error);
+            }
+        }
+        Ok(self.dirty.breakers.lock().len() + self.dirty.limiters.lock().len())
+    }
+
+    /// Writes waiting events, the states of the resources that they are about and the answers that they make
+    /// repeatable, as one transaction.
+    pub async fn flush_journal(self: &Arc<Self>) -> Result<usize, StoreError> {
+        let entries = self.journal.waiting(ENTRIES);
+        let Some(last) = entries.last().map(|entry| entry.event.id) else { return Ok(0) };
+        let result = self.write_entries(&entries).await;
+        self.journal.settle(result.clone().map(|()| last));
+        result.map(|()| entries.len())
+    }
+
+    async fn write_entries(self: &Arc<Self>, entries: &[Entry]) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let mut breakers = HashMap::new();
+        let mut limiters = HashMap::new();
+        let mut noisy = self.dirty.noisy.lock();
+        for Entry { event, .. } in entries {
+            *noisy.entry((event.resource, event.name.clone())).or_default() += 1;
+            let name = event.name.as_str();
+            match event.resource {
+                "breaker" => breakers.extend(self.breakers.get(name).map(|cell| (name, cell))),
+                "limiter" => limiters.extend(self.limiters.get(name).map(|cell| (name, cell))),
+                _ => {}
+            }
+        }
+        drop(noisy);
+        let breakers: Vec<_> = breakers.into_values().collect();
+        let limiters: Vec<_> = limiters.into_values().collect();
+        let states = [
+            (BreakerCell::KIND, rows(&breakers, |cell| (cell.name(), cell.save()))),
+            (LimiterCell::KIND, rows(&limiters, |cell| (cell.name(), cell.save(now)))),
+        ];
+        let events: Vec<_> = entries
+            .iter()
+            .map(|Entry { event: e, .. }| (e.id, e.at, e.kind, e.resource, &e.name, &e.data))
+            .collect();
+        let events = text(&events)?;
+        let answers: Vec<_> = entries.iter().filter_map(|entry| entry.answer.clone()).collect();
+        let created_at = self.clock.wall().as_second();
+        self.store
+            .writer
+            .write(move |connection| {
+                Box::pin(async move {
+                    events::events_add(connection, &events).await?;
+                    put_states(connection, &states).await?;
+                    for stored in answers {
+                        let row = idempotency::AnswerRow {
+                            fingerprint: stored.key.fingerprint.to_vec(),
+                            status: i64::from(stored.answer.status),
+                            body: stored.answer.body.to_vec(),
+                        };
+                        idempotency::answer_put(connection, &stored.key.key, &row, created_at).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// A clean stop: everything exactly as it is, for a start that loses nothing.
+    pub async fn save_for_stop(self: &Arc<Self>) -> Result<(), StoreError> {
+        while self.flush_journal().await? > 0 {}
+        let mut calls = Vec::new();
+        self.calls.for_each(|id, call| {
+            calls.push(SavedCall {
+                id,
+                breaker: call.breaker.as_ref().map(|(cell, generation)| (cell.name().clone(), *generation)),
+                deadline: call.deadline,
+                client: self.clients.name_of(call.client).to_string(),
+                holds: call.holds.iter().flatten().map(|cell| cell.name().clone()).collect(),
+            });
+        });
+        let stop = Stop { call_key: self.calls.key(), next_call: self.calls.next_id(), calls };
+        save_all(self, Some(stop)).await
+    }
+
+    /// Keeps the history within its bounds.
+    pub async fn prune(self: &Arc<Self>) -> Result<u64, StoreError> {
+        let most = self.limits.max_events_per_resource;
+        // Only resources that may have crossed their bound since they were last looked at.
+        let slack = (most / 10).max(1);
+        let mut noisy = self.dirty.noisy.lock();
+        let due: Vec<_> = noisy.extract_if(|_, added| *added >= slack).map(|(key, _)| key).collect();
+        if noisy.len() > 100_000 {
+            noisy.clear();
+        }
+        drop(noisy);
+        let keep = i64::try_from(self.limits.max_events).unwrap_or(i64::MAX);
+        let keep_each = i64::try_from(most).unwrap_or(i64::MAX);
+        let old = self.clock.wall().as_second().saturating_sub(
+            i64::try_from(super::idempotency::LIFETIME.as_secs()).unwrap_or(i64::MAX),
+        );
+        self.store
+            .writer
+            .write(move |connection| {
+                Box::pin(async move {
+                    let mut gone = events::events_prune(connection, keep).await?;
+                    for (resource, name) in due {
+                        gone += events::events_prune_of(connection, resource, name.as_str(), keep_each).await?;
+                    }
+                    Ok(gone + idempotency::answers_prune(connection, old).await?)
+                })
+            })
+            .await
+    }
+}
+
+async fn save_all(board: &Arc<Board>, stop: Option<Stop>) -> Result<(), StoreError> {
+    let now = board.clock.now();
+    // Untouched resources have no row and need none; a shifted clock needs all rows that there are.
+    let states = if stop.is_some() {
+        let breakers = std::mem::take(&mut *board.dirty.breakers.lock());
+        let limiters = std::mem::take(&mut *board.dirty.limiters.lock());
+        let policies = std::mem::take(&mut *board.dirty.retry_policies.lock());
+        all_rows(&breakers, &limiters, &policies, now)
+    } else {
+        all_rows(&board.breakers.all(), &board.limiters.all(), &board.retry_policies.all(), now)
+    };
+    let marks: Vec<_> = board
+        .limiters
+        .all()
+        .iter()
+        .filter_map(|cell| Some((cell.name().clone(), cell.peek(|limiter| limiter.mark())?)))
+        .collect();
+    let marks = text(&marks)?;
+    let origin = text(&board.clock.origin())?;
+    let stop = stop.as_ref().map(text).transpose()?;
+    board
+        .store
+        .writer
+        .write(move |connection| {
+            Box::pin(async move {
+                put_states(connection, &states).await?;
+                states::states_put(connection, MARK_KIND, LimiterCell::KIND, &marks).await?;
+                board::board_put(connection, "origin", &origin).await?;
+                if let Some(stop) = stop {
+                    board::board_put(connection, "stop", &stop).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
+}
+
+fn all_rows(
+    breakers: &[Arc<BreakerCell>],
+    limiters: &[Arc<LimiterCell>],
+    policies: &[Arc<RetryPolicyCell>],
+    now: Time,
+) -> [(&'static str, String); 3] {
+    [
+        (BreakerCell::KIND, rows(breakers, |cell| (cell.name(), cell.save()))),
+        (LimiterCell::KIND, rows(limiters, |cell| (cell.name(), cell.save(now)))),
+        (RetryPolicyCell::KIND, rows(policies, |cell| (cell.name(), cell.save(now)))),
+    ]
+}
+
+async fn put_states(connection: &mut Connection, states: &[(&'static str, String)]) -> Result<(), StoreError> {
+    for (kind, rows) in states {
+        if rows.len() > 2 {
+            states::states_put(connection, kind, kind, rows).await?;
+        }
+    }
+    Ok(())
+}
+
+/// A JSON array of `[name, state]`, from states that are JSON already.
+fn rows<'a, R>(cells: &'a [Arc<R>], save: impl Fn(&'a Arc<R>) -> (&'a Name, String)) -> String {
+    let mut text = String::with_capacity(cells.len() * 128 + 2);
+    text.push('[');
+    for cell in cells {
+        let (name, state) = save(cell);
+        if text.len() > 1 {
+            text.push(',');
+        }
+        // A name needs no escaping: see domain::Name.
+        text.push_str("[\"");
+        text.push_str(name.as_str());
+        text.push_str("\",");
+        text.push_str(&state);
+        text.push(']');
+    }
+    text.push(']');
+    text
+}
+
+fn take<R>(dirty: &parking_lot::Mutex<Vec<Arc<R>>>) -> Vec<Arc<R>> {
+    let mut dirty = dirty.lock();
+    let count = dirty.len().min(CHUNK);
+    dirty.drain(..count).collect()
+}
+
+fn by_name<T: for<'de> Deserialize<'de>>(
+    rows: Vec<(String, String)>,
+) -> Result<HashMap<String, T>, StoreError> {
+    rows.into_iter().map(|(name, state)| Ok((name, serde_json::from_str(&state)?))).collect()
+}
+
+fn parse<T: for<'de> Deserialize<'de>>(stored: Option<String>) -> Result<Option<T>, StoreError> {
+    Ok(stored.map(|text| serde_json::from_str(&text)).transpose()?)
+}
+
+fn text(value: &impl Serialize) -> Result<String, StoreError> {
+    Ok(serde_json::to_string(value)?)
+}
+
+fn random() -> Result<u64, StoreError> {
+    getrandom::u64().map_err(|e| StoreError::Other(format!("no randomness from the system: {e}")))
+}

@@ -1,0 +1,531 @@
+//! All that can be set from outside, read once: flag over environment over file over default.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use clap::{Args, ValueEnum};
+use serde::Deserialize;
+
+use crate::{
+    app::{Limits, tokens::Secret},
+    domain::{
+        InvalidConfig, Name, Seconds,
+        breaker::{BreakerConfig, BreakerSpec},
+        limiter::{LimiterConfig, LimiterSpec},
+        retry::{RetryPolicyConfig, RetryPolicySpec},
+    },
+    http::json::with_suggestion,
+};
+
+/// Flags of `fuseboard serve`, with their environment variables.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ServeArgs {
+    /// Address to listen on; port 0 takes a free one [default: 127.0.0.1:7077]
+    #[arg(long, env = "FUSEBOARD_LISTEN", value_name = "ADDRESS:PORT")]
+    pub listen: Option<SocketAddr>,
+    /// Database file; created when missing [default: fuseboard.db]
+    #[arg(long, env = "FUSEBOARD_DB", value_name = "FILE")]
+    pub db: Option<PathBuf>,
+    /// Configuration file; SIGHUP reads it again
+    #[arg(long, env = "FUSEBOARD_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// A token with every right, beside those made with `fuseboard token`; better in the environment than here
+    #[arg(long, env = "FUSEBOARD_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    pub token: Option<String>,
+    /// Certificate chain in PEM; turns TLS on together with --tls-key
+    #[arg(long, env = "FUSEBOARD_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// Private key in PEM
+    #[arg(long, env = "FUSEBOARD_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+    /// Listen beyond loopback although there is no token
+    #[arg(long, env = "FUSEBOARD_INSECURE_NO_AUTH")]
+    pub insecure_no_auth: bool,
+    /// Let anybody read /metrics
+    #[arg(long, env = "FUSEBOARD_PUBLIC_METRICS")]
+    pub public_metrics: bool,
+    /// Threads that serve requests [default: the number of processors, at most 4]
+    #[arg(long, env = "FUSEBOARD_THREADS", value_name = "N")]
+    pub threads: Option<usize>,
+    /// Log filter, such as `info` or `warn,access=info` [default: info]
+    #[arg(long, env = "FUSEBOARD_LOG", value_name = "FILTER")]
+    pub log: Option<String>,
+    /// Form of log lines [default: plain on a terminal, else json]
+    #[arg(long, env = "FUSEBOARD_LOG_FORMAT", value_enum)]
+    pub log_format: Option<LogFormat>,
+}
+
+/// The form of log lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// One JSON object per line.
+    Json,
+    /// For reading.
+    #[serde(alias = "text")]
+    Plain,
+}
+
+/// The configuration file.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct File {
+    /// The server itself.
+    pub server: ServerSection,
+    /// Bounds.
+    pub limits: LimitsSection,
+    /// Breakers that exist after the start, by name.
+    pub breakers: BTreeMap<String, BreakerSpec>,
+    /// Limiters that exist after the start, by name.
+    pub limiters: BTreeMap<String, LimiterSpec>,
+    /// Retry policies that exist after the start, by name.
+    pub retry_policies: BTreeMap<String, RetryPolicySpec>,
+    /// The seed's section: breakers and rate limits in its words.
+    pub resilience: ResilienceSection,
+    /// The seed's section for checks; accepted, in force with a later version.
+    pub health_checks: HealthChecksSection,
+    /// The seed's section for backups; accepted, in force with a later version.
+    pub backup: BackupSection,
+    /// The seed's section for logs and metrics.
+    pub monitoring: MonitoringSection,
+}
+
+/// `[server]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServerSection {
+    /// Like `--listen`.
+    pub listen: Option<SocketAddr>,
+    /// Like `--db`.
+    pub db: Option<PathBuf>,
+    /// Like `--tls-cert`.
+    pub tls_cert: Option<PathBuf>,
+    /// Like `--tls-key`.
+    pub tls_key: Option<PathBuf>,
+    /// Like `--insecure-no-auth`.
+    pub insecure_no_auth: bool,
+    /// Like `--public-metrics`.
+    pub public_metrics: bool,
+    /// Like `--threads`.
+    pub threads: Option<usize>,
+    /// How long a request may take, its body included.
+    pub request_timeout_seconds: Option<Seconds>,
+    /// How long after SIGTERM `/readyz` fails before the server takes no more connections.
+    pub shutdown_delay_seconds: Option<Seconds>,
+    /// How long running requests may take to finish after that.
+    pub drain_seconds: Option<Seconds>,
+}
+
+/// `[limits]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsSection {
+    /// Breakers.
+    pub max_breakers: Option<usize>,
+    /// Limiters.
+    pub max_limiters: Option<usize>,
+    /// Retry policies.
+    pub max_retry_policies: Option<usize>,
+    /// Calls that have entered and not reported.
+    pub max_calls_in_flight: Option<usize>,
+    /// Events kept for the whole board.
+    pub max_events: Option<usize>,
+    /// Events kept for one resource.
+    pub max_events_per_resource: Option<usize>,
+    /// Bytes of a request's body.
+    pub max_body_bytes: Option<usize>,
+    /// Requests worked on at once.
+    pub max_requests_in_flight: Option<usize>,
+    /// Open connections.
+    pub max_connections: Option<usize>,
+    /// Operations waiting for the disk.
+    pub max_queued_writes: Option<usize>,
+}
+
+/// `[resilience]`, as the seed has it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ResilienceSection {
+    /// False lets every call pass its breaker.
+    pub circuit_breaker_enabled: bool,
+    /// Default of `threshold` for the breakers below.
+    pub circuit_breaker_threshold: Option<u32>,
+    /// Default of `timeout_seconds` for the breakers below.
+    pub circuit_breaker_timeout: Option<f64>,
+    /// Token buckets: requests per second by name.
+    pub rate_limits: BTreeMap<String, f64>,
+    /// Breakers by name.
+    pub circuit_breaker: BTreeMap<String, SeedBreaker>,
+}
+
+impl Default for ResilienceSection {
+    fn default() -> Self {
+        Self {
+            circuit_breaker_enabled: true,
+            circuit_breaker_threshold: None,
+            circuit_breaker_timeout: None,
+            rate_limits: BTreeMap::new(),
+            circuit_breaker: BTreeMap::new(),
+        }
+    }
+}
+
+/// `[resilience.circuit_breaker.<name>]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SeedBreaker {
+    /// Consecutive failures.
+    pub threshold: Option<u32>,
+    /// Wait of the open state.
+    pub timeout_seconds: Option<f64>,
+    /// Permits of the half-open state.
+    pub half_open_max_calls: Option<u32>,
+}
+
+/// `[health_checks]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HealthChecksSection {
+    /// Whether they run.
+    pub enabled: Option<bool>,
+    /// How often.
+    pub interval_seconds: Option<Seconds>,
+    /// Whether red ones alert.
+    pub alert_on_failure: Option<bool>,
+    /// Which.
+    pub checks: Vec<String>,
+}
+
+/// `[backup]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BackupSection {
+    /// Whether they are made.
+    pub enabled: Option<bool>,
+    /// How often.
+    pub interval_hours: Option<f64>,
+    /// How long they are kept.
+    pub retention_days: Option<f64>,
+    /// Whether they are compressed.
+    pub compress: Option<bool>,
+}
+
+/// `[monitoring]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MonitoringSection {
+    /// Like `--log`.
+    pub log_level: Option<String>,
+    /// Like `--log-format`.
+    pub log_format: Option<LogFormat>,
+    /// False hides `/metrics`.
+    pub metrics_enabled: Option<bool>,
+}
+
+/// What the file declares, checked.
+#[derive(Clone, Debug, Default)]
+pub struct Declarations {
+    /// Breakers.
+    pub breakers: Vec<(Name, BreakerSpec)>,
+    /// Limiters.
+    pub limiters: Vec<(Name, LimiterSpec)>,
+    /// Retry policies.
+    pub retry_policies: Vec<(Name, RetryPolicySpec)>,
+    /// Whether breakers are asked at all.
+    pub breakers_enabled: bool,
+}
+
+/// The configuration in force.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// The database file.
+    pub db: PathBuf,
+    /// The file to read again on SIGHUP.
+    pub file: Option<PathBuf>,
+    /// A token with every right.
+    pub token: Option<Secret>,
+    /// Certificate chain and key.
+    pub tls: Option<(PathBuf, PathBuf)>,
+    /// Listen beyond loopback without a token.
+    pub insecure_no_auth: bool,
+    /// Let anybody read `/metrics`.
+    pub public_metrics: bool,
+    /// Whether there is a `/metrics`.
+    pub metrics_enabled: bool,
+    /// Threads that serve requests.
+    pub threads: usize,
+    /// Log filter.
+    pub log: String,
+    /// Form of log lines.
+    pub log_format: LogFormat,
+    /// How long a request may take.
+    pub request_timeout: Duration,
+    /// How long `/readyz` fails before the listener closes.
+    pub shutdown_delay: Duration,
+    /// How long running requests may take to finish.
+    pub drain: Duration,
+    /// Bounds of the board.
+    pub limits: Limits,
+    /// Bytes of a request's body.
+    pub max_body_bytes: usize,
+    /// Requests worked on at once.
+    pub max_requests_in_flight: usize,
+    /// Open connections.
+    pub max_connections: usize,
+    /// Operations waiting for the disk.
+    pub max_queued_writes: usize,
+    /// What the file declares.
+    pub declarations: Declarations,
+}
+
+/// The configuration cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ConfigError(String);
+
+impl Config {
+    /// Puts flags, environment and file together.
+    pub fn load(args: &ServeArgs) -> Result<Self, ConfigError> {
+        let file = match &args.config {
+            Some(path) => File::read(path)?,
+            None => File::default(),
+        };
+        Self::build(args, &file).map_err(|ConfigError(message)| match &args.config {
+            Some(path) => ConfigError(format!("{}: {message}", path.display())),
+            None => ConfigError(message),
+        })
+    }
+
+    fn build(args: &ServeArgs, file: &File) -> Result<Self, ConfigError> {
+        let (server, bounds) = (&file.server, &file.limits);
+        let defaults = Limits::default();
+        let tls_cert = args.tls_cert.clone().or_else(|| server.tls_cert.clone());
+        let tls_key = args.tls_key.clone().or_else(|| server.tls_key.clone());
+        let tls = match (tls_cert, tls_key) {
+            (Some(cert), Some(key)) => Some((cert, key)),
+            (None, None) => None,
+            _ => return Err(ConfigError("tls_cert and tls_key belong together".to_owned())),
+        };
+        let seconds = |given: Option<Seconds>, default: f64| {
+            given.map_or(Duration::from_secs_f64(default), Seconds::get)
+        };
+        let threads = args.threads.or(server.threads).unwrap_or_else(default_threads);
+        if threads == 0 || threads > 256 {
+            return Err(ConfigError("threads must be from 1 to 256".to_owned()));
+        }
+        let interactive = std::io::IsTerminal::is_terminal(&std::io::stderr());
+        let default_format = if interactive { LogFormat::Plain } else { LogFormat::Json };
+        Ok(Self {
+            listen: args.listen.or(server.listen).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 7077))),
+            db: args.db.clone().or_else(|| server.db.clone()).unwrap_or_else(|| "fuseboard.db".into()),
+            file: args.config.clone(),
+            token: args.token.clone().filter(|token| !token.is_empty()).map(Secret::new),
+            tls,
+            insecure_no_auth: args.insecure_no_auth || server.insecure_no_auth,
+            public_metrics: args.public_metrics || server.public_metrics,
+            metrics_enabled: file.monitoring.metrics_enabled.unwrap_or(true),
+            threads,
+            log: args.log.clone().or_else(|| file.monitoring.log_level.clone()).unwrap_or_else(|| "info".into()),
+            log_format: args.log_format.or(file.monitoring.log_format).unwrap_or(default_format),
+            request_timeout: seconds(server.request_timeout_seconds, 30.0),
+            shutdown_delay: seconds(server.shutdown_delay_seconds, 1.0),
+            drain: seconds(server.drain_seconds, 10.0),
+            limits: Limits {
+                max_breakers: bounds.max_breakers.unwrap_or(defaults.max_breakers),
+                max_limiters: bounds.max_limiters.unwrap_or(defaults.max_limiters),
+                max_retry_policies: bounds.max_retry_policies.unwrap_or(defaults.max_retry_policies),
+                max_calls_in_flight: bounds.max_calls_in_flight.unwrap_or(defaults.max_calls_in_flight),
+                max_events: bounds.max_events.unwrap_or(defaults.max_events),
+                max_events_per_resource: bounds
+                    .max_events_per_resource
+                    .unwrap_or(defaults.max_events_per_resource),
+            },
+            max_body_bytes: bounds.max_body_bytes.unwrap_or(4 << 20),
+            max_requests_in_flight: bounds.max_requests_in_flight.unwrap_or(4096),
+            max_connections: bounds.max_connections.unwrap_or(10_000),
+            max_queued_writes: bounds.max_queued_writes.unwrap_or(10_000).max(1),
+            declarations: file.declarations()?,
+        })
+    }
+}
+
+fn default_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(4)
+}
+
+impl File {
+    /// Reads a file.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|e| ConfigError(format!("cannot read {}: {e}", path.display())))?;
+        Self::parse(&text).map_err(|ConfigError(message)| ConfigError(format!("{}: {message}", path.display())))
+    }
+
+    /// Parses a file's text; an unknown key is an error that names the nearest known one.
+    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        toml::from_str(text).map_err(|error| {
+            let line = error.span().map(|span| text[..span.start.min(text.len())].lines().count().max(1));
+            let message = with_suggestion(error.message());
+            ConfigError(line.map_or(message.clone(), |line| format!("line {line}: {message}")))
+        })
+    }
+
+    /// What the file declares, checked.
+    pub fn declarations(&self) -> Result<Declarations, ConfigError> {
+        let seed = &self.resilience;
+        let mut breakers: BTreeMap<String, BreakerSpec> = seed
+            .circuit_breaker
+            .iter()
+            .map(|(name, breaker)| {
+                let spec = BreakerSpec {
+                    failure_threshold: breaker.threshold.or(seed.circuit_breaker_threshold),
+                    timeout_seconds: breaker.timeout_seconds.or(seed.circuit_breaker_timeout),
+                    half_open_max_calls: breaker.half_open_max_calls,
+                    ..BreakerSpec::default()
+                };
+                (name.clone(), spec)
+            })
+            .collect();
+        let mut limiters: BTreeMap<String, LimiterSpec> = seed
+            .rate_limits
+            .iter()
+            .map(|(name, rate)| {
+                (name.clone(), LimiterSpec { requests_per_second: Some(*rate), ..LimiterSpec::default() })
+            })
+            .collect();
+        for name in self.breakers.keys().filter(|name| breakers.contains_key(*name)) {
+            return Err(twice("breaker", name));
+        }
+        for name in self.limiters.keys().filter(|name| limiters.contains_key(*name)) {
+            return Err(twice("limiter", name));
+        }
+        breakers.extend(self.breakers.clone());
+        limiters.extend(self.limiters.clone());
+        Ok(Declarations {
+            breakers: checked("breakers", breakers, |spec| BreakerConfig::try_from(spec).map(drop))?,
+            limiters: checked("limiters", limiters, |spec| LimiterConfig::try_from(spec).map(drop))?,
+            retry_policies: checked("retry_policies", self.retry_policies.clone(), |spec| {
+                RetryPolicyConfig::try_from(spec).map(drop)
+            })?,
+            breakers_enabled: seed.circuit_breaker_enabled,
+        })
+    }
+}
+
+fn twice(kind: &str, name: &str) -> ConfigError {
+    ConfigError(format!("the {kind} {name:?} is declared twice: in [resilience] and in a section of its own"))
+}
+
+fn checked<S: Clone>(
+    section: &str,
+    specs: BTreeMap<String, S>,
+    check: impl Fn(S) -> Result<(), InvalidConfig>,
+) -> Result<Vec<(Name, S)>, ConfigError> {
+    specs
+        .into_iter()
+        .map(|(name, spec)| {
+            let valid = Name::try_from(name.as_str())
+                .map_err(|error| ConfigError(format!("[{section}] {name:?}: {error}")))?;
+            check(spec.clone()).map_err(|error| {
+                ConfigError(format!("[{section}.{name}] {}: {}", error.field, error.message))
+            })?;
+            Ok((valid, spec))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_file_loads() {
+        let file = File::parse(include_str!("../fuseboard.toml")).unwrap();
+        let declared = file.declarations().unwrap();
+        assert!(declared.breakers_enabled);
+        assert!(!declared.breakers.is_empty() && !declared.limiters.is_empty());
+    }
+
+    #[test]
+    fn the_seeds_sections_load() {
+        let file = File::parse(
+            r#"
+            [resilience]
+            circuit_breaker_enabled = true
+            circuit_breaker_threshold = 7
+            circuit_breaker_timeout = 30
+            [resilience.rate_limits]
+            kraken = 10
+            binance = 15
+            coinbasepro = 8
+            default = 5
+            [resilience.circuit_breaker.kraken_api]
+            timeout_seconds = 60
+            half_open_max_calls = 2
+            [health_checks]
+            enabled = true
+            interval_seconds = 60
+            alert_on_failure = true
+            checks = ["backtest", "exchange"]
+            [backup]
+            enabled = true
+            interval_hours = 24
+            retention_days = 30
+            compress = true
+            [monitoring]
+            log_level = "INFO"
+            log_format = "json"
+            metrics_enabled = true
+            "#,
+        )
+        .unwrap();
+        let declared = file.declarations().unwrap();
+        let (name, breaker) = &declared.breakers[0];
+        assert_eq!(name.as_str(), "kraken_api");
+        assert_eq!((breaker.failure_threshold, breaker.timeout_seconds), (Some(7), Some(60.0)));
+        assert_eq!(declared.limiters.len(), 4);
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        for (text, wanted) in [
+            ("[servr]\n", "did you mean `server`?"),
+            ("\n[server]\nlistn = '127.0.0.1:1'\n", "line 3: unknown field `listn`"),
+            ("[server]\nlisten = 'nowhere'\n", "line 2"),
+            ("[breakers.a]\nfailure_treshold = 3\n", "did you mean `failure_threshold`?"),
+            ("x = ", "line 1"),
+        ] {
+            let error = File::parse(text).unwrap_err().to_string();
+            assert!(error.contains(wanted), "{text:?}: {error}");
+        }
+        for (text, wanted) in [
+            ("[breakers.a]\nfailure_threshold = 0\n", "[breakers.a] failure_threshold: "),
+            ("[breakers.\"a b\"]\n", "[breakers] \"a b\": a name is"),
+            ("[limiters.a]\nalgorithm = 'sliding_window'\nlimit = 0\nperiod_seconds = 1\n", "[limiters.a] limit: "),
+            ("[limiters.a]\n[resilience.rate_limits]\na = 1\n", "declared twice"),
+        ] {
+            let error = File::parse(text).unwrap().declarations().unwrap_err().to_string();
+            assert!(error.contains(wanted), "{text:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn flags_win_over_the_file_and_secrets_do_not_print() {
+        let file = File::parse("[server]\nlisten = '127.0.0.1:1'\ndb = 'file.db'\n").unwrap();
+        let args = ServeArgs {
+            listen: Some(SocketAddr::from(([127, 0, 0, 1], 2))),
+            token: Some("hunter2".into()),
+            ..ServeArgs::default()
+        };
+        let config = Config::build(&args, &file).unwrap();
+        assert_eq!(config.listen.port(), 2);
+        assert_eq!(config.db, PathBuf::from("file.db"));
+        assert!(!format!("{config:?}").contains("hunter2"));
+    }
+}

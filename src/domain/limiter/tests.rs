@@ -1,0 +1,7 @@
+//! Laws that hold for every history, and examples that document them.
+
+mod config;
+mod examples;
+mod laws;
+mod restarts;
+mod world;

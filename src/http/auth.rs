@@ -1,0 +1,106 @@
+//! Who may do what.
+
+use axum::http::{HeaderMap, Method, Request, header};
+
+use super::problem::{Code, Problem};
+use crate::app::{
+    Board,
+    tokens::{Caller, Scope},
+};
+
+/// How requests are let in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// Whether requests may come without a token while there are no tokens at all.
+    pub open_without_tokens: bool,
+    /// Whether the server listens on loopback only. Then a browser must not be tricked into talking to it.
+    pub loopback: bool,
+    /// Whether `/metrics` may be read without a token.
+    pub public_metrics: bool,
+}
+
+/// What a route needs; `None` for nothing.
+fn needed(route: &str, method: &Method, access: &Access) -> Option<Scope> {
+    match route {
+        "/livez" | "/readyz" | "/healthz" | "/livez/{check}" | "/readyz/{check}" | "/healthz/{check}" | "/"
+        | "/docs" | "/openapi.json" | "/openapi.yaml" => None,
+        "/metrics" if access.public_metrics => None,
+        "/v1/tokens" | "/v1/tokens/{id}" => Some(Scope::Admin),
+        _ if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) => Some(Scope::Read),
+        _ => Some(Scope::Write),
+    }
+}
+
+/// Lets a request in, and says who sent it if a token did.
+pub fn authorize<B>(
+    board: &Board,
+    access: &Access,
+    route: &str,
+    request: &Request<B>,
+) -> Result<Option<Caller>, Problem> {
+    let Some(needed) = needed(route, request.method(), access) else { return Ok(None) };
+    if access.open_without_tokens && !board.tokens.required() {
+        return same_site(access, request.headers()).map(|()| None);
+    }
+    let Some(token) = bearer(request.headers()) else {
+        return Err(Problem::new(Code::Unauthorized, "send a token as Authorization: Bearer"));
+    };
+    let Some(caller) = board.tokens.check(token, || board.clock.wall()) else {
+        return Err(Problem::new(Code::Unauthorized, "the token is not valid"));
+    };
+    if caller.scope < needed {
+        return Err(Problem::new(
+            Code::Forbidden,
+            format!("this needs the scope {needed}; the token has {}", caller.scope),
+        ));
+    }
+    Ok(Some(caller))
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// Without tokens, any page in the operator's browser could otherwise drive a board on loopback, directly or by
+/// a name that resolves to 127.0.0.1.
+fn same_site(access: &Access, headers: &HeaderMap) -> Result<(), Problem> {
+    let host = headers.get(header::HOST).and_then(|h| h.to_str().ok());
+    if access.loopback
+        && let Some(host) = host
+        && !is_loopback(host)
+    {
+        return Err(Problem::new(Code::Forbidden, "without tokens, use the server by a loopback address"));
+    }
+    if let Some(origin) = headers.get(header::ORIGIN).and_then(|o| o.to_str().ok())
+        && origin.split_once("://").map(|(_, rest)| rest) != host
+    {
+        return Err(Problem::new(Code::Forbidden, "without tokens, pages of other sites are refused"));
+    }
+    Ok(())
+}
+
+fn is_loopback(host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    name.eq_ignore_ascii_case("localhost")
+        || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_names_are_loopback() {
+        for good in ["localhost", "localhost:7077", "127.0.0.1:1", "127.9.9.9", "[::1]:80", "LOCALHOST"] {
+            assert!(is_loopback(good), "{good}");
+        }
+        for bad in ["evil.example", "127.0.0.1.evil.example", "localhost.evil", "10.0.0.1", "[::2]", ""] {
+            assert!(!is_loopback(bad), "{bad}");
+        }
+    }
+}

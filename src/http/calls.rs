@@ -1,0 +1,277 @@
+//! `/v1/calls` and `/v1/outcomes`: the hot path.
+
+use std::collections::BTreeMap;
+
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{
+    AppState,
+    extract::{JsonBytes, Query, RawPath},
+    idempotency::Once,
+    json::Json,
+    problem::Problem,
+    strict::{self, Refusal, StrictQuery},
+};
+use crate::{
+    app::{
+        breakers::BreakerCell,
+        calls::{CallAsk, CallDecision, CallTargets, LimiterAsk, MAX_LIMITERS, Missing, OutcomeAnswer, OutcomeReport},
+        definitions::OnExisting,
+        limiters::{LimiterCell, Marks},
+        text::Text,
+    },
+    domain::{
+        Name, Seconds,
+        breaker::{BreakerSpec, Outcome},
+        limiter::LimiterSpec,
+    },
+};
+
+/// The most outcomes of one request.
+const MAX_OUTCOMES: usize = 10_000;
+/// The longest client name and the longest error text, in bytes.
+const MAX_CLIENT: usize = 128;
+const MAX_ERROR: usize = 1024;
+
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(call_begin))
+        .routes(routes!(call_outcome))
+        .routes(routes!(outcomes_report))
+}
+
+/// Asks whether a call may be made.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct CallBody<'a> {
+    /// The breaker to enter.
+    #[serde(borrow, default)]
+    #[schema(value_type = Option<String>)]
+    breaker: Option<Text<'a>>,
+    /// The limiters to take tokens from; at most 16, each once.
+    #[serde(borrow, default)]
+    #[schema(value_type = Vec<LimiterAskBody>)]
+    limiters: Vec<LimiterAsk<'a>>,
+    /// How long the caller is ready to sleep for its tokens.
+    #[serde(default)]
+    max_wait_seconds: Option<Seconds>,
+    /// Who calls. Consecutive failures are counted for each client by itself.
+    #[serde(borrow, default)]
+    #[schema(value_type = Option<String>)]
+    client: Option<Text<'a>>,
+    /// Outcomes of earlier calls, applied first.
+    #[serde(borrow, default)]
+    #[schema(value_type = Vec<OutcomeItem>)]
+    outcomes: Vec<OutcomeReport<'a>>,
+    /// Creates what is missing on first use; never changes what is there.
+    #[serde(default)]
+    config: Option<CallConfig>,
+}
+
+/// Tokens of one limiter.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "only for the API description")]
+struct LimiterAskBody {
+    /// The limiter's name.
+    name: String,
+    /// How many tokens; 1 if left out.
+    tokens: Option<f64>,
+}
+
+/// How to create what a call names and what does not exist yet.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct CallConfig {
+    /// The breaker's configuration.
+    #[serde(default)]
+    breaker: Option<BreakerSpec>,
+    /// The limiters' configurations, by name.
+    #[serde(default)]
+    #[schema(value_type = BTreeMap<String, LimiterSpec>)]
+    limiters: BTreeMap<String, LimiterSpec>,
+}
+
+/// Guards one call: asks the limiters and the breaker together.
+///
+/// Checks all, then commits all: an open breaker burns no tokens, and a refused token enters no breaker window.
+#[utoipa::path(post, path = "/v1/calls", tag = "calls", request_body = CallBody,
+    params(StrictQuery,
+        ("Idempotency-Key" = Option<String>, Header, description = "A repeated request gets the first answer.")),
+    responses((status = 200, description = "The decision.", body = CallDecision)))]
+async fn call_begin(
+    State(state): State<AppState>,
+    Query(query): Query<StrictQuery>,
+    once: Once,
+    body: JsonBytes,
+) -> Result<Response, Problem> {
+    let ask: CallBody<'_> = body.parse()?;
+    once.run(&state, &body.0, decide(&state, ask, query)).await
+}
+
+async fn decide(state: &AppState, body: CallBody<'_>, query: StrictQuery) -> Result<Response, Problem> {
+    if body.breaker.is_none() && body.limiters.is_empty() {
+        return Err(Problem::invalid("breaker", "name a breaker, limiters or both"));
+    }
+    if body.limiters.len() > MAX_LIMITERS {
+        return Err(Problem::invalid("limiters", format!("must be at most {MAX_LIMITERS}")));
+    }
+    check_outcomes(&body.outcomes, "outcomes")?;
+    let ask = CallAsk {
+        breaker: body.breaker.as_ref().map(Text::as_str),
+        limiters: &body.limiters,
+        max_wait: body.max_wait_seconds.unwrap_or(Seconds::ZERO).get(),
+        client: client(body.client.as_ref())?,
+    };
+    let targets = match state.board.call_targets(&ask) {
+        Ok(targets) => targets,
+        Err(missing) => create_missing(state, &ask, body.config, missing).await?,
+    };
+    let outcomes: Vec<_> = body.outcomes.iter().map(|report| state.board.call_outcome(report)).collect();
+    let mut marks = Marks::new();
+    let mut decision = state.board.call_begin(&ask, targets, &mut marks)?;
+    state.board.save_marks(marks).await?;
+    decision.outcomes = outcomes;
+    let by = decision.denied_by.clone();
+    let refusal = decision.reason.map(|reason| Refusal {
+        reason,
+        by: by.as_ref().map_or("", Name::as_str),
+        retry_after_seconds: decision.retry_after_seconds,
+    });
+    Ok(strict::answer(query, decision, refusal.as_ref(), None))
+}
+
+/// Creates the resources that are missing and that the call describes.
+#[cold]
+async fn create_missing(
+    state: &AppState,
+    ask: &CallAsk<'_>,
+    config: Option<CallConfig>,
+    mut missing: Missing,
+) -> Result<CallTargets, Problem> {
+    let Some(mut config) = config else { return Err(crate::app::AppError::from(missing).into()) };
+    loop {
+        match &missing {
+            Missing::Breaker(name) => {
+                let (Some(spec), Ok(key)) = (config.breaker.take(), Name::try_from(name.as_str())) else { break };
+                state.board.declare::<BreakerCell>(key, spec, OnExisting::Keep).await?;
+            }
+            Missing::Limiter(name) => {
+                let (Some(spec), Ok(key)) = (config.limiters.remove(name), Name::try_from(name.as_str())) else {
+                    break;
+                };
+                state.board.declare::<LimiterCell>(key, spec, OnExisting::Keep).await?;
+            }
+        }
+        match state.board.call_targets(ask) {
+            Ok(targets) => return Ok(targets),
+            Err(still) => missing = still,
+        }
+    }
+    Err(crate::app::AppError::from(missing).into())
+}
+
+/// The outcome of a call.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct OutcomeBody<'a> {
+    /// How it went.
+    outcome: Outcome,
+    /// How long it took.
+    #[serde(default)]
+    duration_seconds: Option<Seconds>,
+    /// What went wrong, for the history; at most 1024 bytes.
+    #[serde(borrow, default)]
+    #[schema(value_type = Option<String>)]
+    error: Option<Text<'a>>,
+}
+
+/// The outcome of one call of several.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "only for the API description")]
+struct OutcomeItem {
+    /// Which call.
+    call_id: String,
+    /// How it went.
+    outcome: Outcome,
+    /// How long it took.
+    duration_seconds: Option<f64>,
+    /// What went wrong, for the history; at most 1024 bytes.
+    error: Option<String>,
+}
+
+/// Reports how a call went. Late, repeated and stale reports are recognised and move nothing.
+#[utoipa::path(post, path = "/v1/calls/{call_id}/outcome", tag = "calls", request_body = OutcomeBody,
+    params(("call_id" = String, Path, description = "The `call_id` of the decision.")),
+    responses((status = 200, description = "Whether it counted.", body = OutcomeAnswer)))]
+async fn call_outcome(
+    State(state): State<AppState>,
+    RawPath(call_id): RawPath,
+    body: JsonBytes,
+) -> Result<Json<OutcomeAnswer>, Problem> {
+    let ask: OutcomeBody<'_> = body.parse()?;
+    let report = OutcomeReport {
+        call_id: Text(call_id.into()),
+        outcome: ask.outcome,
+        duration_seconds: ask.duration_seconds.unwrap_or(Seconds::ZERO),
+        error: ask.error,
+    };
+    check_outcomes(std::slice::from_ref(&report), "")?;
+    Ok(Json(state.board.call_outcome(&report)))
+}
+
+/// Outcomes of many calls.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct OutcomesBody<'a> {
+    /// Up to 10,000 outcomes, applied in order.
+    #[serde(borrow)]
+    #[schema(value_type = Vec<OutcomeItem>)]
+    items: Vec<OutcomeReport<'a>>,
+}
+
+/// The answers to a batch.
+#[derive(Debug, Serialize, ToSchema)]
+struct OutcomesAnswer {
+    /// In the order of the request.
+    items: Vec<OutcomeAnswer>,
+}
+
+/// Reports how many calls went, in one round trip.
+#[utoipa::path(post, path = "/v1/outcomes", tag = "calls", request_body = OutcomesBody,
+    responses((status = 200, description = "Whether each counted, in order.", body = OutcomesAnswer)))]
+async fn outcomes_report(State(state): State<AppState>, body: JsonBytes) -> Result<Response, Problem> {
+    let ask: OutcomesBody<'_> = body.parse()?;
+    check_outcomes(&ask.items, "items")?;
+    let items = ask.items.iter().map(|report| state.board.call_outcome(report)).collect();
+    Ok(Json(OutcomesAnswer { items }).into_response())
+}
+
+fn check_outcomes(reports: &[OutcomeReport<'_>], field: &str) -> Result<(), Problem> {
+    if reports.len() > MAX_OUTCOMES {
+        return Err(Problem::invalid(field, format!("must be at most {MAX_OUTCOMES}")));
+    }
+    let long = reports.iter().position(|r| r.error.as_ref().is_some_and(|e| e.as_str().len() > MAX_ERROR));
+    if let Some(i) = long {
+        let field = if field.is_empty() { "error".to_owned() } else { format!("{field}[{i}].error") };
+        return Err(Problem::invalid(field, format!("must be at most {MAX_ERROR} bytes")));
+    }
+    Ok(())
+}
+
+/// A client's name, if it can be one.
+pub(super) fn client<'a>(client: Option<&'a Text<'_>>) -> Result<Option<&'a str>, Problem> {
+    let Some(name) = client.map(Text::as_str) else { return Ok(None) };
+    if name.is_empty() || name.len() > MAX_CLIENT || name.bytes().any(|b| b.is_ascii_control()) {
+        return Err(Problem::invalid(
+            "client",
+            format!("must be 1 to {MAX_CLIENT} bytes without control characters"),
+        ));
+    }
+    Ok(Some(name))
+}

@@ -1,0 +1,235 @@
+//! The outermost layer: what every request passes, whatever its route.
+//!
+//! It is one plain function instead of a tower of layers, because a guarded call must cost microseconds: each
+//! boxed layer costs as much as the decision itself.
+
+use std::{
+    convert::Infallible,
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    body::{Body, HttpBody},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header},
+    response::IntoResponse,
+};
+use bytes::Bytes;
+use futures_util::FutureExt;
+use tower::{Layer, Service};
+use tower_http::{compression::CompressionLayer, decompression::RequestDecompressionLayer};
+
+use super::{
+    auth::{self, Access},
+    problem::{Code, PROBLEM_JSON, Problem},
+    routes::{is_hot, route_of, template},
+};
+use crate::{app::Board, domain::Time};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Bounds on requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EdgeLimits {
+    /// Requests worked on at once; more are shed.
+    pub max_requests_in_flight: usize,
+    /// How long a request may take, its body included.
+    pub request_timeout: Duration,
+}
+
+/// The service behind every connection. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Edge(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    board: Arc<Board>,
+    router: Router,
+    access: Access,
+    limits: EdgeLimits,
+    id_prefix: u32,
+    next_id: AtomicU64,
+}
+
+impl Edge {
+    /// Wraps the router.
+    #[must_use]
+    pub fn new(board: Arc<Board>, router: Router, access: Access, limits: EdgeLimits) -> Self {
+        let id_prefix = getrandom::u32().unwrap_or_default();
+        Self(Arc::new(Inner { board, router, access, limits, id_prefix, next_id: AtomicU64::new(0) }))
+    }
+
+    /// Answers a request. Never fails: errors are answers too.
+    pub async fn handle<B>(self, mut request: Request<B>) -> Result<Response<Body>, Infallible>
+    where
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<tower::BoxError>,
+    {
+        let inner = &*self.0;
+        let start = inner.board.clock.now();
+        let route = route_of(request.uri().path());
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        let id = inner.request_id(request.headers());
+        let _in_flight = InFlight::enter(inner);
+        let response = match inner.admit(route, &mut request) {
+            Ok(()) => inner.serve(request).await,
+            Err(problem) => problem.into_response(),
+        };
+        let mut response = as_problem(response, uri.path());
+        inner.finish(start, route, &method, &uri, &id, response.status());
+        response.headers_mut().insert(REQUEST_ID, id);
+        response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        Ok(response)
+    }
+}
+
+impl Inner {
+    fn admit<B>(&self, route: usize, request: &mut Request<B>) -> Result<(), Problem> {
+        let probe = template(route).ends_with('z');
+        let busy = self.board.telemetry.requests_in_flight.get();
+        if !probe && usize::try_from(busy).unwrap_or(0) > self.limits.max_requests_in_flight {
+            self.board.telemetry.requests_shed.inc();
+            return Err(Problem::new(Code::Overloaded, "too many requests are being worked on")
+                .retry_after(Duration::from_secs(1)));
+        }
+        let caller = auth::authorize(&self.board, &self.access, template(route), request)?;
+        if !is_hot(route)
+            && let Some(caller) = caller
+        {
+            request.extensions_mut().insert(caller);
+        }
+        Ok(())
+    }
+
+    async fn serve<B>(&self, request: Request<B>) -> Response<Body>
+    where
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<tower::BoxError>,
+    {
+        let work = AssertUnwindSafe(self.dispatch(request)).catch_unwind();
+        match tokio::time::timeout(self.limits.request_timeout, work).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(_)) => Problem::new(Code::InternalError, "the server has a bug; see its log").into_response(),
+            Err(_) => {
+                let seconds = self.limits.request_timeout.as_secs_f64();
+                Problem::new(Code::RequestTimeout, format!("the request took longer than {seconds} s"))
+                    .into_response()
+            }
+        }
+    }
+
+    /// Codings cost a layer each, so only requests that ask for one go through it.
+    async fn dispatch<B>(&self, request: Request<B>) -> Response<Body>
+    where
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<tower::BoxError>,
+    {
+        let mut router = self.router.clone();
+        if request.headers().contains_key(header::CONTENT_ENCODING) {
+            let mut service = RequestDecompressionLayer::new().no_br().no_deflate().layer(router);
+            return service.call(request).await.map_or_else(
+                |error| match error {},
+                |response| response.map(Body::new),
+            );
+        }
+        if worth_compressing(&request) {
+            let mut service = CompressionLayer::new().no_br().no_deflate().layer(router);
+            return service.call(request).await.map_or_else(
+                |error| match error {},
+                |response| response.map(Body::new),
+            );
+        }
+        match router.call(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        }
+    }
+
+    fn finish(&self, start: Time, route: usize, method: &Method, uri: &Uri, id: &HeaderValue, status: StatusCode) {
+        let seconds = self.board.clock.now().since(start).as_secs_f64();
+        self.board.telemetry.count_request(route, method.as_str(), status.as_u16(), seconds);
+        let (route, path) = (template(route), uri.path());
+        let id = id.to_str().unwrap_or_default();
+        // The query may hold what does not belong into a log; the path does not.
+        if status.is_server_error() {
+            tracing::warn!(target: "access", %method, path, route, status = status.as_u16(), seconds, id, "request");
+        } else if status.is_client_error() || !is_hot(route_of(path)) {
+            tracing::info!(target: "access", %method, path, route, status = status.as_u16(), seconds, id, "request");
+        } else {
+            tracing::debug!(target: "access", %method, path, route, status = status.as_u16(), seconds, id, "request");
+        }
+    }
+
+    /// The caller's id if it is usable, else a new one.
+    fn request_id(&self, headers: &HeaderMap) -> HeaderValue {
+        if let Some(given) = headers.get(REQUEST_ID)
+            && given.len() <= 128
+            && given.as_bytes().iter().all(u8::is_ascii_graphic)
+        {
+            return given.clone();
+        }
+        let n = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let mut text = [0_u8; 20];
+        let number = u128::from(self.id_prefix) << 48 | u128::from(n & 0xffff_ffff_ffff);
+        for (i, digit) in text.iter_mut().enumerate() {
+            let nibble = usize::try_from(number >> (76 - 4 * i) & 15).unwrap_or_default();
+            *digit = b"0123456789abcdef"[nibble];
+        }
+        HeaderValue::from_bytes(&text).unwrap_or_else(|_| HeaderValue::from_static("none"))
+    }
+}
+
+fn worth_compressing<B>(request: &Request<B>) -> bool {
+    request.method() == Method::GET && request.headers().contains_key(header::ACCEPT_ENCODING)
+}
+
+struct InFlight<'a>(&'a Inner);
+
+impl<'a> InFlight<'a> {
+    fn enter(inner: &'a Inner) -> Self {
+        inner.board.telemetry.requests_in_flight.inc();
+        Self(inner)
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.board.telemetry.requests_in_flight.dec();
+    }
+}
+
+/// Gives a problem its body, also where the framework refused by itself.
+fn as_problem(mut response: Response<Body>, path: &str) -> Response<Body> {
+    let status = response.status();
+    if !status.is_client_error() && !status.is_server_error() {
+        return response;
+    }
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        return problem.respond(path);
+    }
+    let is_ours = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| {
+        kind == PROBLEM_JSON || kind == "application/json" || kind.as_bytes().starts_with(b"text/plain")
+    });
+    if is_ours {
+        return response;
+    }
+    let code = Code::of_status(status);
+    let detail = match code {
+        Code::NotFound => "there is nothing at this path",
+        Code::MethodNotAllowed => "this path does not know this method",
+        Code::UnsupportedMediaType => "the body's coding is not gzip or zstd",
+        _ => "the request was refused",
+    };
+    let mut problem = Problem::new(code, detail).respond(path);
+    for name in [header::ALLOW, header::ACCEPT_ENCODING] {
+        if let Some(value) = response.headers().get(&name) {
+            problem.headers_mut().insert(name, value.clone());
+        }
+    }
+    problem
+}

@@ -1,0 +1,129 @@
+//! `Idempotency-Key`: a repeated request gets the first answer again.
+
+use std::future::Future;
+
+use axum::{
+    extract::{FromRequestParts, OriginalUri},
+    http::{HeaderName, HeaderValue, Method, StatusCode, Uri, request::Parts},
+    response::Response,
+};
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+
+use super::{
+    AppState,
+    json::json_response,
+    problem::{Code, Problem},
+};
+use crate::{
+    app::{
+        AppError,
+        idempotency::{Answer, IdempotencyKey, MAX_KEY, Turn},
+        tokens::Caller,
+    },
+    store::sqlite::idempotency::answer_get,
+};
+
+const KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+/// The key of a request, if it has one.
+#[derive(Clone, Debug)]
+pub struct Once(Option<Keyed>);
+
+#[derive(Clone, Debug)]
+struct Keyed {
+    key: String,
+    method: Method,
+    uri: Uri,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Once {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let Some(value) = parts.headers.get(KEY) else { return Ok(Self(None)) };
+        let key = value.to_str().ok().map(|text| text.trim().trim_matches('"')).filter(|text| !text.is_empty());
+        let Some(key) = key.filter(|key| key.len() <= MAX_KEY) else {
+            return Err(Problem::new(
+                Code::BadRequest,
+                format!("Idempotency-Key must be 1 to {MAX_KEY} visible characters"),
+            ));
+        };
+        let caller = parts.extensions.get::<Caller>().map_or("", |caller| &caller.name);
+        let uri = parts.extensions.get::<OriginalUri>().map_or_else(|| parts.uri.clone(), |uri| uri.0.clone());
+        Ok(Self(Some(Keyed { key: format!("{caller}\n{key}"), method: parts.method.clone(), uri })))
+    }
+}
+
+impl Once {
+    /// Does `work` unless it has been done. For effects in memory.
+    pub async fn run<F>(self, state: &AppState, body: &Bytes, work: F) -> Result<Response, Problem>
+    where
+        F: Future<Output = Result<Response, Problem>>,
+    {
+        let Some(keyed) = self.0 else { return work.await };
+        let key = keyed.with(body);
+        let ticket = match state.board.answers.turn(&key, state.board.clock.now()).await? {
+            Turn::Repeat(answer) => return Ok(replay(answer)),
+            Turn::First(ticket) => ticket,
+        };
+        let response = work.await?;
+        if !response.status().is_success() {
+            return Ok(response);
+        }
+        let (parts, body) = response.into_parts();
+        let body = axum::body::to_bytes(body, usize::MAX)
+            .await
+            .map_err(|e| Problem::new(Code::InternalError, e.to_string()))?;
+        ticket.answer(Answer { status: parts.status.as_u16(), body: body.clone() });
+        Ok(Response::from_parts(parts, body.into()))
+    }
+
+    /// Does `work` unless it has been done, also before a restart. `work` stores its answer with its effect.
+    pub async fn run_durable<W, F>(self, state: &AppState, body: &Bytes, work: W) -> Result<Response, Problem>
+    where
+        W: FnOnce(Option<IdempotencyKey>) -> F,
+        F: Future<Output = Result<Answer, AppError>>,
+    {
+        let Some(keyed) = self.0 else { return Ok(fresh(work(None).await?)) };
+        let key = keyed.with(body);
+        let ticket = match state.board.answers.turn(&key, state.board.clock.now()).await? {
+            Turn::Repeat(answer) => return Ok(replay(answer)),
+            Turn::First(ticket) => ticket,
+        };
+        if let Some(stored) = answer_get(&state.board.store.readers, &key.key).await? {
+            if stored.fingerprint != key.fingerprint {
+                return Err(AppError::IdempotencyMismatch.into());
+            }
+            let status = u16::try_from(stored.status).unwrap_or(200);
+            let answer = Answer { status, body: stored.body.into() };
+            ticket.answer(answer.clone());
+            return Ok(replay(answer));
+        }
+        let answer = work(Some(key)).await?;
+        ticket.answer(answer.clone());
+        Ok(fresh(answer))
+    }
+}
+
+impl Keyed {
+    fn with(self, body: &Bytes) -> IdempotencyKey {
+        let mut hash = Sha256::new();
+        for part in [self.method.as_str().as_bytes(), self.uri.to_string().as_bytes(), body] {
+            hash.update(u64::try_from(part.len()).unwrap_or_default().to_le_bytes());
+            hash.update(part);
+        }
+        IdempotencyKey { key: self.key.into(), fingerprint: hash.finalize().into() }
+    }
+}
+
+fn fresh(answer: Answer) -> Response {
+    json_response(StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK), answer.body)
+}
+
+fn replay(answer: Answer) -> Response {
+    let mut response = fresh(answer);
+    response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    response
+}

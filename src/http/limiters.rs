@@ -1,0 +1,353 @@
+//! `/v1/limiters`
+
+use axum::{
+    Extension,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{
+    AppState,
+    breakers::{actor, bounded},
+    calls::client,
+    definitions::{self, Conditions},
+    extract::{JsonBytes, NamePath, Query},
+    idempotency::Once,
+    json::Json,
+    paging::{Page, PageQuery},
+    problem::Problem,
+    strict::{self, Refusal, StrictQuery},
+};
+use crate::{
+    app::{
+        AppError,
+        definitions::{OnExisting, Precondition, not_found},
+        limiters::{Acquired, Leased, LimiterCell, LimiterView, Marks, Released},
+        text::Text,
+        tokens::Caller,
+    },
+    domain::{Name, Seconds, Tokens, limiter::LimiterSpec},
+};
+
+/// The most acquires of one batch.
+const MAX_BATCH: usize = 1000;
+
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(limiter_list))
+        .routes(routes!(limiter_put, limiter_get, limiter_delete))
+        .routes(routes!(limiter_acquire))
+        .routes(routes!(limiter_lease))
+        .routes(routes!(limiter_release))
+        .routes(routes!(limiter_penalize))
+        .routes(routes!(acquire_batch))
+}
+
+/// Lists limiters in the order of their names.
+#[utoipa::path(get, path = "/v1/limiters", tag = "limiters", params(PageQuery),
+    responses((status = 200, description = "A page of limiters.", body = Page<LimiterView>)))]
+async fn limiter_list(
+    State(state): State<AppState>,
+    Query(query): Query<PageQuery>,
+) -> Result<Json<Page<LimiterView>>, Problem> {
+    let now = state.board.clock.now();
+    definitions::page::<LimiterCell, _>(&state, &query, |cell| cell.view(now)).map(Json)
+}
+
+/// Creates a limiter, or replaces its configuration and keeps what is consumed.
+#[utoipa::path(put, path = "/v1/limiters/{name}", tag = "limiters", request_body = LimiterSpec,
+    params(("name" = String, Path, description = "The limiter's name."),
+        ("If-Match" = Option<String>, Header, description = "Replace only the configuration with this ETag."),
+        ("If-None-Match" = Option<String>, Header, description = "`*`: create only.")),
+    responses((status = 200, description = "Replaced.", body = LimiterView),
+        (status = 201, description = "Created.", body = LimiterView)))]
+async fn limiter_put(
+    State(state): State<AppState>,
+    NamePath(name): NamePath,
+    conditions: Conditions,
+    body: JsonBytes,
+) -> Result<Response, Problem> {
+    let view = |cell: &std::sync::Arc<LimiterCell>| cell.view(state.board.clock.now());
+    definitions::put::<LimiterCell, _>(&state, name, &body, conditions, view).await
+}
+
+/// A limiter's tokens, counters and configuration.
+#[utoipa::path(get, path = "/v1/limiters/{name}", tag = "limiters",
+    params(("name" = String, Path, description = "The limiter's name.")),
+    responses((status = 200, description = "The limiter.", body = LimiterView)))]
+async fn limiter_get(State(state): State<AppState>, NamePath(name): NamePath) -> Result<Response, Problem> {
+    let cell = state.board.find::<LimiterCell>(name.as_str())?;
+    Ok(definitions::tagged(&cell, cell.view(state.board.clock.now())))
+}
+
+/// Deletes a limiter.
+#[utoipa::path(delete, path = "/v1/limiters/{name}", tag = "limiters",
+    params(("name" = String, Path, description = "The limiter's name."),
+        ("If-Match" = Option<String>, Header, description = "Delete only the configuration with this ETag.")),
+    responses((status = 204, description = "Deleted.")))]
+async fn limiter_delete(
+    State(state): State<AppState>,
+    NamePath(name): NamePath,
+    Conditions(precondition): Conditions,
+) -> Result<StatusCode, Problem> {
+    let precondition = Precondition { if_none_match: None, ..precondition };
+    state.board.remove::<LimiterCell>(name.as_str(), precondition).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn one() -> Tokens {
+    Tokens::ONE
+}
+
+/// Asks for tokens.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct AcquireBody<'a> {
+    /// How many; 1 if left out. 0 takes nothing and tells whether one token could be taken now.
+    #[serde(default = "one")]
+    tokens: Tokens,
+    /// How long the caller is ready to sleep: reserves a slot within that time.
+    #[serde(default)]
+    max_wait_seconds: Option<Seconds>,
+    /// Who asks, for fair shares.
+    #[serde(borrow, default)]
+    #[schema(value_type = Option<String>)]
+    client: Option<Text<'a>>,
+    /// Creates the limiter if there is none; never changes one.
+    #[serde(default)]
+    config: Option<LimiterSpec>,
+}
+
+/// Takes tokens, now or reserved within `max_wait_seconds`.
+#[utoipa::path(post, path = "/v1/limiters/{name}/acquire", tag = "limiters", request_body = Option<AcquireBody>,
+    params(("name" = String, Path, description = "The limiter's name."), StrictQuery,
+        ("Idempotency-Key" = Option<String>, Header, description = "A repeated request gets the first answer.")),
+    responses((status = 200, description = "The decision.", body = Acquired)))]
+async fn limiter_acquire(
+    State(state): State<AppState>,
+    NamePath(name): NamePath,
+    Query(query): Query<StrictQuery>,
+    once: Once,
+    body: JsonBytes,
+) -> Result<Response, Problem> {
+    let ask: AcquireBody<'_> = body.parse_or_empty()?;
+    let work = async {
+        let cell = find_or_create(&state, &name, ask.config).await?;
+        let client = client(ask.client.as_ref())?;
+        let max_wait = ask.max_wait_seconds.unwrap_or(Seconds::ZERO).get();
+        let mut marks = Marks::new();
+        let answer = state.board.limiter_acquire(&cell, ask.tokens, max_wait, client, &mut marks)?;
+        state.board.save_marks(marks).await?;
+        let refusal = answer.reason.map(|reason| Refusal {
+            reason,
+            by: name.as_str(),
+            retry_after_seconds: answer.retry_after_seconds,
+        });
+        let remaining = answer.remaining;
+        Ok(strict::answer(query, answer, refusal.as_ref(), Some(remaining)))
+    };
+    once.run(&state, &body.0, work).await
+}
+
+async fn find_or_create(
+    state: &AppState,
+    name: &Name,
+    config: Option<LimiterSpec>,
+) -> Result<std::sync::Arc<LimiterCell>, AppError> {
+    if let Some(cell) = state.board.limiters.get(name.as_str()) {
+        return Ok(cell);
+    }
+    let Some(config) = config else { return Err(not_found::<LimiterCell>(name.as_str())) };
+    let declared = state.board.declare::<LimiterCell>(name.clone(), config, OnExisting::Keep).await?;
+    Ok(declared.resource)
+}
+
+/// Asks for a batch of tokens to spend locally.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct LeaseBody<'a> {
+    /// How many at most.
+    tokens: Tokens,
+    /// How few are still useful; 1 if left out.
+    #[serde(default)]
+    min_tokens: Option<Tokens>,
+    /// Who asks.
+    #[serde(borrow, default)]
+    #[schema(value_type = Option<String>)]
+    client: Option<Text<'a>>,
+}
+
+/// Debits tokens that one client then spends by itself, until the lease ends.
+#[utoipa::path(post, path = "/v1/limiters/{name}/lease", tag = "limiters", request_body = LeaseBody,
+    params(("name" = String, Path, description = "The limiter's name."),
+        ("Idempotency-Key" = Option<String>, Header, description = "A repeated request gets the first answer.")),
+    responses((status = 200, description = "The lease, or when to ask again.", body = Leased)))]
+async fn limiter_lease(
+    State(state): State<AppState>,
+    NamePath(name): NamePath,
+    once: Once,
+    body: JsonBytes,
+) -> Result<Response, Problem> {
+    let ask: LeaseBody<'_> = body.parse()?;
+    if ask.tokens == Tokens::ZERO {
+        return Err(Problem::invalid("tokens", "must be more than 0"));
+    }
+    let least = ask.min_tokens.unwrap_or(Tokens::ONE.min(ask.tokens));
+    if least > ask.tokens || least == Tokens::ZERO {
+        return Err(Problem::invalid("min_tokens", "must be more than 0 and at most tokens"));
+    }
+    let work = async {
+        let cell = state.board.find::<LimiterCell>(name.as_str())?;
+        let mut marks = Marks::new();
+        let client = client(ask.client.as_ref())?;
+        let answer = state.board.limiter_lease(&cell, ask.tokens, least, client, &mut marks)?;
+        state.board.save_marks(marks).await?;
+        Ok(Json(answer).into_response())
+    };
+    once.run(&state, &body.0, work).await
+}
+
+/// Gives back a lease.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ReleaseBody<'a> {
+    /// The `lease_id` that `lease` or `acquire` gave.
+    #[serde(borrow)]
+    #[schema(value_type = String)]
+    lease_id: Text<'a>,
+    /// Leased tokens that were not spent; 0 if left out.
+    #[serde(default)]
+    unused_tokens: Option<Tokens>,
+}
+
+/// Ends a lease or a concurrency permit; unspent tokens are free again at once.
+#[utoipa::path(post, path = "/v1/limiters/{name}/release", tag = "limiters", request_body = ReleaseBody,
+    params(("name" = String, Path, description = "The limiter's name.")),
+    responses((status = 200, description = "What was given back.", body = Released)))]
+async fn limiter_release(
+    State(state): State<AppState>,
+    NamePath(name): NamePath,
+    body: JsonBytes,
+) -> Result<Json<Released>, Problem> {
+    let ask: ReleaseBody<'_> = body.parse()?;
+    let cell = state.board.find::<LimiterCell>(name.as_str())?;
+    let unused = ask.unused_tokens.unwrap_or(Tokens::ZERO);
+    Ok(Json(state.board.limiter_release(&cell, ask.lease_id.as_str(), unused)))
+}
+
+/// The upstream said 429.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct PenalizeBody<'a> {
+    /// How long everybody waits.
+    retry_after_seconds: Seconds,
+    /// Why, for the history; at most 1024 bytes.
+    #[serde(borrow, default)]
+    #[schema(value_type = Option<String>)]
+    reason: Option<Text<'a>>,
+    /// Who, for the history; the token's name if left out.
+    #[serde(borrow, default)]
+    #[schema(value_type = Option<String>)]
+    actor: Option<Text<'a>>,
+}
+
+/// Makes everybody wait, because the upstream said so.
+#[utoipa::path(post, path = "/v1/limiters/{name}/penalize", tag = "limiters", request_body = PenalizeBody,
+    params(("name" = String, Path, description = "The limiter's name."),
+        ("Idempotency-Key" = Option<String>, Header, description = "A repeated request gets the first answer.")),
+    responses((status = 200, description = "The limiter; the penalty is on disk.", body = LimiterView)))]
+async fn limiter_penalize(
+    State(state): State<AppState>,
+    NamePath(name): NamePath,
+    caller: Option<Extension<Caller>>,
+    once: Once,
+    body: JsonBytes,
+) -> Result<Response, Problem> {
+    let ask: PenalizeBody<'_> = body.parse()?;
+    let actor = actor(ask.actor.as_ref(), caller.as_ref())?;
+    let reason = bounded("reason", ask.reason.as_ref())?.unwrap_or_default();
+    let span = ask.retry_after_seconds.get();
+    once.run_durable(&state, &body.0, |key| {
+        state.board.limiter_penalize(name.as_str(), span, actor, reason, key)
+    })
+    .await
+}
+
+/// One acquire of a batch.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct BatchItem<'a> {
+    /// The limiter.
+    #[serde(borrow)]
+    #[schema(value_type = String)]
+    limiter: Text<'a>,
+    /// How many tokens; 1 if left out.
+    #[serde(default = "one")]
+    tokens: Tokens,
+}
+
+/// Many acquires at once.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct BatchBody<'a> {
+    /// Up to 1000 acquires; each is decided by itself, in order.
+    #[serde(borrow)]
+    items: Vec<BatchItem<'a>>,
+    /// Who asks.
+    #[serde(borrow, default)]
+    #[schema(value_type = Option<String>)]
+    client: Option<Text<'a>>,
+}
+
+/// The answer to one acquire of a batch.
+#[derive(Debug, Serialize, ToSchema)]
+struct BatchAnswer {
+    /// The decision; null if there was an error.
+    #[serde(flatten)]
+    decision: Option<Acquired>,
+    /// What is wrong with this item.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+/// The answers to a batch.
+#[derive(Debug, Serialize, ToSchema)]
+struct BatchAnswers {
+    /// In the order of the request.
+    items: Vec<BatchAnswer>,
+}
+
+/// Takes tokens of many limiters, each by itself, in one round trip.
+#[utoipa::path(post, path = "/v1/acquires", tag = "limiters", request_body = BatchBody,
+    responses((status = 200, description = "The decisions, in order.", body = BatchAnswers)))]
+async fn acquire_batch(State(state): State<AppState>, body: JsonBytes) -> Result<Response, Problem> {
+    let ask: BatchBody<'_> = body.parse()?;
+    if ask.items.len() > MAX_BATCH {
+        return Err(Problem::invalid("items", format!("must be at most {MAX_BATCH}")));
+    }
+    let client = client(ask.client.as_ref())?;
+    let mut marks = Marks::new();
+    let items = ask
+        .items
+        .iter()
+        .map(|item| {
+            let name = item.limiter.as_str();
+            let decision = match state.board.limiters.get(name) {
+                Some(cell) => {
+                    state.board.limiter_acquire(&cell, item.tokens, std::time::Duration::ZERO, client, &mut marks)
+                }
+                None => Err(not_found::<LimiterCell>(name)),
+            };
+            match decision {
+                Ok(decision) => BatchAnswer { decision: Some(decision), error: None },
+                Err(error) => BatchAnswer { decision: None, error: Some(error.to_string()) },
+            }
+        })
+        .collect();
+    state.board.save_marks(marks).await?;
+    Ok(Json(BatchAnswers { items }).into_response())
+}

@@ -1,0 +1,66 @@
+//! The board over HTTP: one file per resource, and the edge that every request passes.
+
+pub mod auth;
+mod breakers;
+mod calls;
+mod definitions;
+mod docs;
+pub mod edge;
+mod events;
+mod extract;
+mod idempotency;
+pub mod json;
+mod limiters;
+mod metrics;
+pub mod openapi;
+mod paging;
+mod probes;
+pub mod problem;
+mod retry_policies;
+mod routes;
+mod strict;
+mod tokens;
+
+use std::sync::{Arc, atomic::AtomicBool};
+
+use axum::Router;
+use tokio_util::sync::CancellationToken;
+use utoipa_axum::router::OpenApiRouter;
+
+pub use routes::ROUTES;
+
+use crate::app::Board;
+
+/// What handlers need. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct AppState {
+    /// The board.
+    pub board: Arc<Board>,
+    /// The largest body of an ordinary request, in bytes.
+    pub body_limit: usize,
+    /// Set as soon as the server is asked to stop.
+    pub draining: Arc<AtomicBool>,
+    /// Ends event streams.
+    pub shutdown: CancellationToken,
+}
+
+/// All routes, with their documentation.
+#[must_use]
+pub fn api() -> OpenApiRouter<AppState> {
+    OpenApiRouter::with_openapi(openapi::base())
+        .merge(calls::routes())
+        .merge(breakers::routes())
+        .merge(limiters::routes())
+        .merge(retry_policies::routes())
+        .merge(events::routes())
+        .merge(tokens::routes())
+        .merge(probes::routes())
+        .merge(metrics::routes())
+}
+
+/// The router of a running server.
+#[must_use]
+pub fn router(state: AppState) -> Router {
+    let (router, document) = api().split_for_parts();
+    router.with_state(state).merge(docs::routes(openapi::finish(document)))
+}

@@ -1,0 +1,100 @@
+//! Which route a path belongs to, for metrics, access rules and logs.
+
+/// The templates of all routes; a route's index is its number in the metrics.
+pub const ROUTES: [&str; 33] = [
+    "/v1/calls",
+    "/v1/calls/{call_id}/outcome",
+    "/v1/outcomes",
+    "/v1/acquires",
+    "/v1/limiters/{name}/acquire",
+    "/v1/limiters/{name}/lease",
+    "/v1/limiters/{name}/release",
+    "/v1/limiters/{name}/penalize",
+    "/v1/limiters/{name}",
+    "/v1/limiters",
+    "/v1/breakers/{name}/state",
+    "/v1/breakers/{name}/reset",
+    "/v1/breakers/{name}/transitions",
+    "/v1/breakers/{name}",
+    "/v1/breakers",
+    "/v1/retry-policies/{name}/attempts",
+    "/v1/retry-policies/{name}",
+    "/v1/retry-policies",
+    "/v1/events",
+    "/v1/tokens/{id}",
+    "/v1/tokens",
+    "/livez",
+    "/readyz",
+    "/healthz",
+    "/livez/{check}",
+    "/readyz/{check}",
+    "/healthz/{check}",
+    "/metrics",
+    "/openapi.json",
+    "/openapi.yaml",
+    "/docs",
+    "/",
+    "other",
+];
+
+const OTHER: usize = ROUTES.len() - 1;
+
+/// The number of the route that serves `path`.
+#[must_use]
+pub fn route_of(path: &str) -> usize {
+    // The hottest first; the rest is found by comparing segments.
+    if path == "/v1/calls" {
+        return 0;
+    }
+    if path == "/docs" || path.starts_with("/docs/") {
+        return ROUTES.iter().position(|route| *route == "/docs").unwrap_or(OTHER);
+    }
+    ROUTES[..OTHER].iter().position(|template| matches(template, path)).unwrap_or(OTHER)
+}
+
+fn matches(template: &str, path: &str) -> bool {
+    let (mut wanted, mut given) = (template.split('/'), path.split('/'));
+    loop {
+        match (wanted.next(), given.next()) {
+            (None, None) => return true,
+            (Some(t), Some(p)) if t == p || (t.starts_with('{') && !p.is_empty()) => {}
+            _ => return false,
+        }
+    }
+}
+
+/// The template of a route number.
+#[must_use]
+pub fn template(route: usize) -> &'static str {
+    ROUTES.get(route).copied().unwrap_or("other")
+}
+
+/// Whether requests to it come so often that their success is not worth a log line.
+#[must_use]
+pub fn is_hot(route: usize) -> bool {
+    route < 8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_find_their_templates() {
+        for (path, template) in [
+            ("/v1/calls", "/v1/calls"),
+            ("/v1/calls/abc/outcome", "/v1/calls/{call_id}/outcome"),
+            ("/v1/breakers/x", "/v1/breakers/{name}"),
+            ("/v1/breakers/", "other"),
+            ("/v1/breakers/x/state", "/v1/breakers/{name}/state"),
+            ("/v1/breakers/x/nothing", "other"),
+            ("/docs/swagger-ui.css", "/docs"),
+            ("/readyz", "/readyz"),
+            ("/readyz/writer", "/readyz/{check}"),
+            ("", "other"),
+            ("/", "/"),
+        ] {
+            assert_eq!(ROUTES[route_of(path)], template, "{path}");
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! What must survive: SQLite behind narrow functions, written by one task.
+
+mod error;
+mod open;
+pub mod sqlite;
+mod writer;
+
+pub use error::StoreError;
+pub use open::{Store, StoreOptions};
+pub use writer::{Connection, Pending, WriteFuture, Writer, WriterHealth};

@@ -1,0 +1,114 @@
+//! The record of what happened.
+
+use sqlx::SqlitePool;
+
+use crate::store::{Connection, StoreError};
+
+/// One stored event; `data` is a JSON document.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct EventRow {
+    /// Position in the board's order of events.
+    pub id: i64,
+    /// RFC 3339, UTC.
+    pub at: String,
+    /// Such as `breaker.transition`.
+    pub kind: String,
+    /// The kind of resource: `breaker`, `limiter`, `retry_policy`, `board`.
+    pub resource: String,
+    /// The resource's name.
+    pub name: String,
+    /// What happened, as JSON.
+    pub data: String,
+}
+
+/// Adds many at once; `rows` is a JSON array of `[id, at, kind, resource, name, data]`.
+/// Rows that are there already are left alone, so a repeated write is harmless.
+pub async fn events_add(connection: &mut Connection, rows: &str) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO events (id, at, kind, resource, name, data)
+         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value -> 5
+         FROM json_each(?1) WHERE true
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(rows)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// The largest id, or zero.
+pub async fn event_last_id(connection: &mut Connection) -> Result<i64, StoreError> {
+    Ok(sqlx::query_scalar("SELECT coalesce(max(id), 0) FROM events").fetch_one(connection).await?)
+}
+
+/// Up to `limit` events after `after`, oldest first.
+pub async fn events_after(pool: &SqlitePool, after: i64, limit: i64) -> Result<Vec<EventRow>, StoreError> {
+    Ok(sqlx::query_as("SELECT * FROM events WHERE id > ?1 ORDER BY id LIMIT ?2")
+        .bind(after)
+        .bind(limit)
+        .fetch_all(pool)
+        .await?)
+}
+
+/// Up to `limit` events before `before`, newest first.
+pub async fn events_before(pool: &SqlitePool, before: i64, limit: i64) -> Result<Vec<EventRow>, StoreError> {
+    Ok(sqlx::query_as("SELECT * FROM events WHERE id < ?1 ORDER BY id DESC LIMIT ?2")
+        .bind(before)
+        .bind(limit)
+        .fetch_all(pool)
+        .await?)
+}
+
+/// Like [`events_before`], of one resource.
+pub async fn events_before_of(
+    pool: &SqlitePool,
+    resource: &str,
+    name: &str,
+    before: i64,
+    limit: i64,
+) -> Result<Vec<EventRow>, StoreError> {
+    Ok(sqlx::query_as(
+        "SELECT * FROM events WHERE resource = ?1 AND name = ?2 AND id < ?3 ORDER BY id DESC LIMIT ?4",
+    )
+    .bind(resource)
+    .bind(name)
+    .bind(before)
+    .bind(limit)
+    .fetch_all(pool)
+    .await?)
+}
+
+/// The oldest id that is kept, or `None` when there are no events.
+pub async fn event_first_id(pool: &SqlitePool) -> Result<Option<i64>, StoreError> {
+    Ok(sqlx::query_scalar("SELECT min(id) FROM events").fetch_one(pool).await?)
+}
+
+/// Keeps the newest `keep` events of the whole board.
+pub async fn events_prune(connection: &mut Connection, keep: i64) -> Result<u64, StoreError> {
+    let done = sqlx::query(
+        "DELETE FROM events WHERE id <= (SELECT id FROM events ORDER BY id DESC LIMIT 1 OFFSET ?1)",
+    )
+    .bind(keep)
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// Keeps the newest `keep` events of one resource, so that a restless one does not push out the others.
+pub async fn events_prune_of(
+    connection: &mut Connection,
+    resource: &str,
+    name: &str,
+    keep: i64,
+) -> Result<u64, StoreError> {
+    let done = sqlx::query(
+        "DELETE FROM events WHERE resource = ?1 AND name = ?2 AND id <= (
+             SELECT id FROM events WHERE resource = ?1 AND name = ?2 ORDER BY id DESC LIMIT 1 OFFSET ?3)",
+    )
+    .bind(resource)
+    .bind(name)
+    .bind(keep)
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected())
+}

@@ -1,0 +1,8 @@
+//! SQL, one file per table; each function one static statement.
+
+pub mod board;
+pub mod definitions;
+pub mod events;
+pub mod idempotency;
+pub mod states;
+pub mod tokens;

@@ -1,0 +1,301 @@
+//! One task owns the write connection and commits whatever has queued up as one transaction.
+//!
+//! Callers wait for the commit, so an answer means that the change is on disk. A thousand callers that arrive
+//! while one commit is running share the next one.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use sqlx::{ConnectOptions, Connection as _, sqlite::SqliteConnectOptions};
+use tokio::sync::{mpsc, oneshot};
+
+use super::StoreError;
+use crate::clock::Clock;
+
+/// The write connection that an operation is given.
+pub type Connection = sqlx::SqliteConnection;
+
+/// What an operation returns: its work on the connection.
+pub type WriteFuture<'c, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'c>>;
+
+/// The most operations that one transaction takes; bounds how long the last caller waits.
+const BATCH: usize = 512;
+
+/// Tells the caller how the commit went; runs `apply` first if it went well.
+type Settle = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+type JobFuture<'c> = Pin<Box<dyn Future<Output = Done> + Send + 'c>>;
+
+struct Done {
+    failed: Option<StoreError>,
+    settle: Settle,
+}
+
+trait Job: Send {
+    fn run<'c>(self: Box<Self>, connection: &'c mut Connection) -> JobFuture<'c>;
+    fn refuse(self: Box<Self>, error: StoreError);
+}
+
+struct Write<F, A, U> {
+    operation: F,
+    apply: A,
+    reply: oneshot::Sender<Result<U, StoreError>>,
+}
+
+impl<T, U, F, A> Job for Write<F, A, U>
+where
+    T: Send + 'static,
+    U: Send + 'static,
+    F: for<'c> FnOnce(&'c mut Connection) -> WriteFuture<'c, T> + Send + 'static,
+    A: FnOnce(T) -> U + Send + 'static,
+{
+    fn run<'c>(self: Box<Self>, connection: &'c mut Connection) -> JobFuture<'c> {
+        let Self { operation, apply, reply } = *self;
+        Box::pin(async move {
+            // A caller that went away does not undo what is on disk: replies that nobody takes are dropped.
+            match operation(connection).await {
+                Ok(value) => Done {
+                    failed: None,
+                    settle: Box::new(move |commit| drop(reply.send(commit.map(|()| apply(value))))),
+                },
+                Err(error) => Done {
+                    failed: Some(error.clone()),
+                    settle: Box::new(move |_| drop(reply.send(Err(error)))),
+                },
+            }
+        })
+    }
+
+    fn refuse(self: Box<Self>, error: StoreError) {
+        drop(self.reply.send(Err(error)));
+    }
+}
+
+/// Handle to the writer task. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Writer {
+    queue: mpsc::Sender<Box<dyn Job>>,
+    health: Arc<WriterHealth>,
+}
+
+/// How the writer is doing, readable without asking it.
+#[derive(Debug)]
+pub struct WriterHealth {
+    depth: AtomicUsize,
+    busy_since: AtomicI64,
+    error: Mutex<Option<StoreError>>,
+    commits: Mutex<Vec<CommitSample>>,
+}
+
+/// One finished transaction.
+#[derive(Clone, Copy, Debug)]
+pub struct CommitSample {
+    /// From `BEGIN` until the commit returned.
+    pub took: Duration,
+    /// Operations in it.
+    pub operations: usize,
+}
+
+impl WriterHealth {
+    /// Operations that wait or run.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        self.depth.load(Ordering::Relaxed)
+    }
+
+    /// Steady nanoseconds since which the running transaction has been busy; `None` while idle.
+    #[must_use]
+    pub fn busy_since(&self) -> Option<i64> {
+        Some(self.busy_since.load(Ordering::Relaxed)).filter(|t| *t != 0)
+    }
+
+    /// The failure of the last transaction, if it failed.
+    #[must_use]
+    pub fn error(&self) -> Option<StoreError> {
+        self.error.lock().clone()
+    }
+
+    /// Takes the transactions finished since the last call (at most a few thousand are kept).
+    #[must_use]
+    pub fn take_commits(&self) -> Vec<CommitSample> {
+        std::mem::take(&mut *self.commits.lock())
+    }
+
+    fn record(&self, result: &Result<(), StoreError>, sample: CommitSample) {
+        *self.error.lock() = result.as_ref().err().cloned();
+        let mut commits = self.commits.lock();
+        if result.is_ok() && commits.len() < 4096 {
+            commits.push(sample);
+        }
+    }
+}
+
+/// The answer to a queued operation: await it to know that the change is on disk.
+pub type Pending<T> = oneshot::Receiver<Result<T, StoreError>>;
+
+impl Writer {
+    pub(super) fn new(
+        connection: Connection,
+        options: SqliteConnectOptions,
+        capacity: usize,
+        clock: Clock,
+    ) -> (Self, WriterTask) {
+        let (queue, jobs) = mpsc::channel(capacity);
+        let health = Arc::new(WriterHealth {
+            depth: AtomicUsize::new(0),
+            busy_since: AtomicI64::new(0),
+            error: Mutex::new(None),
+            commits: Mutex::new(Vec::new()),
+        });
+        let task =
+            WriterTask { connection: Some(connection), options, jobs, health: Arc::clone(&health), clock };
+        (Self { queue, health }, task)
+    }
+
+    /// How the writer is doing.
+    #[must_use]
+    pub fn health(&self) -> &WriterHealth {
+        &self.health
+    }
+
+    /// Queues `operation`. Once its transaction is on disk, `apply` runs in commit order and its result
+    /// is the answer; after a failure `apply` does not run.
+    ///
+    /// `apply` must be short: it runs on the writer's task.
+    pub fn submit<T, U, F, A>(&self, operation: F, apply: A) -> Result<Pending<U>, StoreError>
+    where
+        T: Send + 'static,
+        U: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Connection) -> WriteFuture<'c, T> + Send + 'static,
+        A: FnOnce(T) -> U + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let job: Box<dyn Job> = Box::new(Write { operation, apply, reply });
+        self.health.depth.fetch_add(1, Ordering::Relaxed);
+        self.queue.try_send(job).map_err(|e| {
+            self.health.depth.fetch_sub(1, Ordering::Relaxed);
+            match e {
+                mpsc::error::TrySendError::Full(_) => StoreError::QueueFull,
+                mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
+            }
+        })?;
+        Ok(answer)
+    }
+
+    /// Like [`Writer::submit`], and waits for the answer.
+    pub async fn write_then<T, U, F, A>(&self, operation: F, apply: A) -> Result<U, StoreError>
+    where
+        T: Send + 'static,
+        U: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Connection) -> WriteFuture<'c, T> + Send + 'static,
+        A: FnOnce(T) -> U + Send + 'static,
+    {
+        self.submit(operation, apply)?.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Like [`Writer::write_then`] with nothing to apply.
+    pub async fn write<T, F>(&self, operation: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Connection) -> WriteFuture<'c, T> + Send + 'static,
+    {
+        self.write_then(operation, |value| value).await
+    }
+}
+
+/// The task behind a [`Writer`]. Ends when every handle is gone and the queue is empty.
+#[derive(Debug)]
+pub struct WriterTask {
+    connection: Option<Connection>,
+    options: SqliteConnectOptions,
+    jobs: mpsc::Receiver<Box<dyn Job>>,
+    health: Arc<WriterHealth>,
+    clock: Clock,
+}
+
+impl WriterTask {
+    /// Serves the queue until it closes, then checkpoints and closes the database.
+    pub async fn run(mut self) {
+        let mut batch = Vec::with_capacity(BATCH);
+        while self.jobs.recv_many(&mut batch, BATCH).await > 0 {
+            self.commit(std::mem::take(&mut batch)).await;
+        }
+        if let Some(mut connection) = self.connection.take() {
+            drop(sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await);
+            drop(connection.close().await);
+        }
+    }
+
+    async fn commit(&mut self, batch: Vec<Box<dyn Job>>) {
+        let operations = batch.len();
+        let start = self.clock.now();
+        self.health.busy_since.store(start.as_nanos(), Ordering::Relaxed);
+        let mut settles = Vec::with_capacity(operations);
+        let mut jobs = batch.into_iter();
+        let result = self.transaction(&mut jobs, operations == 1, &mut settles).await;
+        if let Err(error) = &result {
+            // After a failed write SQLite may have rolled back by itself, and a remounted or replaced
+            // file is seen only by a new connection.
+            self.connection = None;
+            tracing::error!(error = %error, operations, "a transaction failed; its operations were refused");
+            jobs.for_each(|job| job.refuse(error.clone()));
+        }
+        let took = self.clock.now().since(start);
+        self.health.record(&result, CommitSample { took, operations });
+        self.health.busy_since.store(0, Ordering::Relaxed);
+        self.health.depth.fetch_sub(operations, Ordering::Relaxed);
+        for settle in settles {
+            settle(result.clone());
+        }
+    }
+
+    /// Runs all jobs in one transaction. One that fails by itself is undone alone; a failing disk fails all.
+    async fn transaction(
+        &mut self,
+        jobs: &mut std::vec::IntoIter<Box<dyn Job>>,
+        single: bool,
+        settles: &mut Vec<Settle>,
+    ) -> Result<(), StoreError> {
+        let connection = self.begin().await?;
+        while let Some(job) = jobs.next() {
+            if !single && let Err(error) = execute(connection, "SAVEPOINT op").await {
+                job.refuse(error.clone());
+                return Err(error);
+            }
+            let done = job.run(connection).await;
+            settles.push(done.settle);
+            match done.failed {
+                None if single => {}
+                None => execute(connection, "RELEASE op").await?,
+                Some(StoreError::Other(_)) if single => return execute(connection, "ROLLBACK").await,
+                Some(StoreError::Other(_)) => {
+                    execute(connection, "ROLLBACK TO op").await?;
+                    execute(connection, "RELEASE op").await?;
+                }
+                Some(disk) => return Err(disk),
+            }
+        }
+        execute(connection, "COMMIT").await
+    }
+
+    async fn begin(&mut self) -> Result<&mut Connection, StoreError> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.options.connect().await?,
+        };
+        execute(&mut connection, "BEGIN IMMEDIATE").await?;
+        Ok(self.connection.insert(connection))
+    }
+}
+
+async fn execute(connection: &mut Connection, statement: &'static str) -> Result<(), StoreError> {
+    sqlx::query(statement).execute(connection).await?;
+    Ok(())
+}

@@ -1,0 +1,231 @@
+//! The server's own metrics, and logging.
+
+use std::sync::OnceLock;
+
+use prometheus::{
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+};
+
+use crate::{
+    app::calls::{DenyReason, OutcomeRefusal},
+    config::LogFormat,
+    domain::breaker::Outcome,
+};
+
+/// The statuses that the server answers with; each has its own counter per route.
+const STATUSES: [u16; 22] = [
+    200, 201, 204, 304, 400, 401, 403, 404, 405, 406, 408, 409, 412, 413, 415, 422, 429, 431, 500, 503, 507, 0,
+];
+const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "other"];
+
+const REQUEST_BUCKETS: [f64; 16] = [
+    0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+];
+
+/// Every metric that the server keeps of itself. Those of breakers and limiters are read from their state when
+/// `/metrics` is asked for.
+#[derive(Debug)]
+pub struct Telemetry {
+    registry: Registry,
+    routes: Vec<RouteMetrics>,
+    requests: IntCounterVec,
+    /// Requests being worked on.
+    pub requests_in_flight: IntGauge,
+    /// Requests refused because too many were being worked on.
+    pub requests_shed: IntCounter,
+    /// Open connections.
+    pub connections: IntGauge,
+    /// Open event streams.
+    pub event_streams: IntGauge,
+    decisions: [IntCounter; 5],
+    outcomes: [IntCounter; 3],
+    outcomes_refused: [IntCounter; 4],
+    /// Calls that never reported.
+    pub expired_calls: IntCounter,
+    /// Calls that have entered and not reported.
+    pub calls_in_flight: IntGauge,
+    /// Operations waiting for the writer.
+    pub writer_queue: IntGauge,
+    /// Duration of transactions.
+    pub commit_seconds: Histogram,
+    /// Operations per transaction.
+    pub commit_operations: Histogram,
+    /// Writes that failed, by reason.
+    pub write_errors: IntCounterVec,
+    /// Events that are not on disk yet.
+    pub journal_waiting: IntGauge,
+    /// Events lost to history because the disk took none for too long.
+    pub journal_dropped: IntGauge,
+    /// Failed or late steps of background tasks.
+    pub task_failures: IntCounterVec,
+}
+
+#[derive(Debug)]
+struct RouteMetrics {
+    route: &'static str,
+    seconds: Histogram,
+    counts: Box<[OnceLock<IntCounter>]>,
+}
+
+impl Telemetry {
+    /// All metrics, for these routes.
+    pub fn new(routes: &[&'static str]) -> Result<Self, prometheus::Error> {
+        let registry = Registry::new();
+        let build = IntGauge::with_opts(
+            Opts::new("fuseboard_build_info", "Version of the server; always 1.")
+                .const_label("version", env!("CARGO_PKG_VERSION")),
+        )?;
+        build.set(1);
+        registry.register(Box::new(build))?;
+        registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+        let counter = |name: &str, help: &str| register(&registry, IntCounter::new(name, help)?);
+        let gauge = |name: &str, help: &str| register(&registry, IntGauge::new(name, help)?);
+        let counters = |name: &str, help: &str, labels: &[&str]| {
+            register(&registry, IntCounterVec::new(Opts::new(name, help), labels)?)
+        };
+        let seconds = register(
+            &registry,
+            HistogramVec::new(
+                HistogramOpts::new("fuseboard_http_request_duration_seconds", "Duration of requests, by route.")
+                    .buckets(REQUEST_BUCKETS.to_vec()),
+                &["route"],
+            )?,
+        )?;
+        let requests =
+            counters("fuseboard_http_requests_total", "Requests answered.", &["route", "method", "status"])?;
+        let routes = routes
+            .iter()
+            .map(|&route| RouteMetrics {
+                route,
+                seconds: seconds.with_label_values(&[route]),
+                counts: (0..METHODS.len() * STATUSES.len()).map(|_| OnceLock::new()).collect(),
+            })
+            .collect();
+        let decisions = counters(
+            "fuseboard_call_decisions_total",
+            "Decisions on calls: allowed, or why refused.",
+            &["decision"],
+        )?;
+        let outcomes = counters("fuseboard_call_outcomes_total", "Outcomes that were recorded.", &["outcome"])?;
+        let refused = counters(
+            "fuseboard_call_outcomes_refused_total",
+            "Outcomes that moved nothing, by reason.",
+            &["reason"],
+        )?;
+        Ok(Self {
+            routes,
+            requests,
+            requests_in_flight: gauge("fuseboard_http_requests_in_flight", "Requests being worked on.")?,
+            requests_shed: counter("fuseboard_http_requests_shed_total", "Requests refused to shed load.")?,
+            connections: gauge("fuseboard_http_connections", "Open connections.")?,
+            event_streams: gauge("fuseboard_event_streams", "Open event streams.")?,
+            decisions: ["allowed", "breaker_open", "half_open_full", "rate_limited", "concurrency_full"]
+                .map(|label| decisions.with_label_values(&[label])),
+            outcomes: ["success", "failure", "ignored"].map(|label| outcomes.with_label_values(&[label])),
+            outcomes_refused: ["duplicate", "expired", "stale_generation", "unknown"]
+                .map(|label| refused.with_label_values(&[label])),
+            expired_calls: counter("fuseboard_calls_expired_total", "Calls that never reported an outcome.")?,
+            calls_in_flight: gauge("fuseboard_calls_in_flight", "Calls that entered and did not report yet.")?,
+            writer_queue: gauge("fuseboard_writer_queue_operations", "Operations waiting for the disk.")?,
+            commit_seconds: register(
+                &registry,
+                Histogram::with_opts(
+                    HistogramOpts::new("fuseboard_writer_commit_duration_seconds", "Duration of transactions.")
+                        .buckets(REQUEST_BUCKETS.to_vec()),
+                )?,
+            )?,
+            commit_operations: register(
+                &registry,
+                Histogram::with_opts(
+                    HistogramOpts::new("fuseboard_writer_commit_operations", "Operations per transaction.")
+                        .buckets(vec![1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0]),
+                )?,
+            )?,
+            write_errors: counters(
+                "fuseboard_writer_errors_total",
+                "Transactions that failed, by reason.",
+                &["reason"],
+            )?,
+            journal_waiting: gauge("fuseboard_journal_waiting_events", "Events that are not on disk yet.")?,
+            journal_dropped: gauge(
+                "fuseboard_journal_dropped_events",
+                "Events lost to history since the start because the disk took none for too long.",
+            )?,
+            task_failures: counters(
+                "fuseboard_task_failures_total",
+                "Background steps that failed, panicked or took too long.",
+                &["task"],
+            )?,
+            registry,
+        })
+    }
+
+    /// Notes an answered request.
+    pub fn count_request(&self, route: usize, method: &str, status: u16, seconds: f64) {
+        let Some(metrics) = self.routes.get(route) else { return };
+        metrics.seconds.observe(seconds);
+        let m = METHODS.iter().position(|known| *known == method).unwrap_or(METHODS.len() - 1);
+        let s = STATUSES.iter().position(|known| *known == status).unwrap_or(STATUSES.len() - 1);
+        metrics.counts[m * STATUSES.len() + s]
+            .get_or_init(|| {
+                let status = if STATUSES[s] == 0 { "other".to_owned() } else { status.to_string() };
+                self.requests.with_label_values(&[metrics.route, METHODS[m], &status])
+            })
+            .inc();
+    }
+
+    /// Notes a decision on a call.
+    pub fn count_decision(&self, refused: Option<DenyReason>) {
+        let i = match refused {
+            None => 0,
+            Some(DenyReason::BreakerOpen) => 1,
+            Some(DenyReason::HalfOpenFull) => 2,
+            Some(DenyReason::RateLimited) => 3,
+            Some(DenyReason::ConcurrencyFull) => 4,
+        };
+        self.decisions[i].inc();
+    }
+
+    /// Notes a reported outcome.
+    pub fn count_outcome(&self, outcome: Outcome, refused: Option<OutcomeRefusal>) {
+        match refused {
+            None => match outcome {
+                Outcome::Success => self.outcomes[0].inc(),
+                Outcome::Failure => self.outcomes[1].inc(),
+                Outcome::Ignored => self.outcomes[2].inc(),
+            },
+            Some(OutcomeRefusal::Duplicate) => self.outcomes_refused[0].inc(),
+            Some(OutcomeRefusal::Expired) => self.outcomes_refused[1].inc(),
+            Some(OutcomeRefusal::StaleGeneration) => self.outcomes_refused[2].inc(),
+            Some(OutcomeRefusal::Unknown) => self.outcomes_refused[3].inc(),
+        }
+    }
+
+    /// The text format 0.0.4 of all of them.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let mut text = String::with_capacity(64 * 1024);
+        // Writing to a String does not fail.
+        drop(TextEncoder::new().encode_utf8(&self.registry.gather(), &mut text));
+        text
+    }
+}
+
+fn register<C: prometheus::core::Collector + Clone + 'static>(
+    registry: &Registry,
+    metric: C,
+) -> Result<C, prometheus::Error> {
+    registry.register(Box::new(metric.clone()))?;
+    Ok(metric)
+}
+
+/// Starts logging to standard error; `filter` is in `tracing`'s directive syntax, such as `info`.
+pub fn init_logging(format: LogFormat, filter: &str) -> Result<(), String> {
+    let filter = tracing_subscriber::EnvFilter::try_new(filter).map_err(|e| e.to_string())?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match format {
+        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+        LogFormat::Plain => builder.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),
+    }
+    .map_err(|e| e.to_string())
+}
