@@ -1,1 +1,24 @@
+//! Fuseboard: shared circuit breakers, rate limits and retry budgets for a fleet of processes.
+//!
+//! The folder is the layer, the file is the resource:
+//!
+//! - [`domain`]: the pure core. State and time in, decision out.
+//! - [`app`]: use cases and the live state.
+//! - [`store`]: what must survive, in SQLite.
+//! - [`http`]: the API.
+//! - [`tasks`]: what happens by itself.
+//! - [`server`]: wires it all and serves.
+//!
+//! Vocabulary: a *breaker* that is *open* refuses; a *call* is one guarded use of an upstream, with an *outcome*; a
+//! *permit* is the leave of one call and has a *lease*; an *event* is something that happened; a *mark* is a durable
+//! bound on what a limiter may have promised.
 
+pub mod app;
+pub mod clock;
+pub mod config;
+pub mod domain;
+pub mod http;
+pub mod server;
+pub mod store;
+pub mod tasks;
+pub mod telemetry;

@@ -1,1 +1,66 @@
-fn main(){}
+//! The `fuseboard` command.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use fuseboard::{
+    clock::Clock,
+    config::{Config, ServeArgs},
+    server::Server,
+    telemetry::init_logging,
+};
+
+mod cli;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Shared circuit breakers, rate limits and retry budgets for a fleet of processes.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server
+    Serve(Box<ServeArgs>),
+    /// Make, list and revoke bearer tokens, directly in the database file
+    Token(cli::token::TokenArgs),
+    /// Print the API's description (openapi.yaml)
+    Openapi,
+    /// Ask a running server whether it is ready; exit 1 if not
+    Ready(cli::ready::ReadyArgs),
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Serve(args) => serve(&args),
+        Command::Token(args) => cli::token::run(&args),
+        Command::Openapi => cli::openapi(),
+        Command::Ready(args) => cli::ready::run(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            cli::complain(&message);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(args: &ServeArgs) -> Result<(), String> {
+    let config = Config::load(args).map_err(|e| e.to_string())?;
+    init_logging(config.log_format, &config.log)?;
+    cli::runtime(config.threads)?.block_on(async {
+        let reload = config.file.clone();
+        let server = Server::start(config, Clock::system()).await.map_err(|e| e.to_string())?;
+        let address = server.address().map_err(|e| e.to_string())?;
+        let scheme = if server.is_tls() { "https" } else { "http" };
+        cli::say(&format!("fuseboard {} listening on {scheme}://{address}", env!("CARGO_PKG_VERSION")));
+        let shutdown = cli::signals::until_stopped(args.clone(), reload, std::sync::Arc::clone(&server.board))?;
+        server.run(shutdown).await.map_err(|e| format!("stopped, but the last state is not saved: {e}"))
+    })
+}

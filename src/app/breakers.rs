@@ -261,7 +261,7 @@ impl BreakerView {
         let mut reporters: Vec<_> = view
             .reporters
             .into_iter()
-            .map(|(client, failures)| ReporterView { client: client.into(), failures })
+            .map(|reporter| ReporterView { client: reporter.client, failures: reporter.failures })
             .collect();
         reporters.sort_by(|a, b| b.failures.cmp(&a.failures).then_with(|| a.client.cmp(&b.client)));
         Self {
@@ -269,7 +269,7 @@ impl BreakerView {
             state: view.state,
             metrics: (&view.metrics).into(),
             failure_count: view.failure_count,
-            threshold: breaker.config().failure_threshold,
+            threshold: breaker.config().failure_threshold(),
             failure_rate: view.failure_rate,
             slow_call_rate: view.slow_call_rate,
             generation: view.generation,

@@ -17,7 +17,7 @@ use super::{
 use crate::domain::{
     Name, Seconds, Time, Tokens,
     breaker::{Client, Outcome, RefusedReason, Reported, StateName},
-    limiter::{Denied, Limiter},
+    limiter::{Denied, Limiter, LimiterAlgorithm},
 };
 
 /// The most limiters that one call may name.
@@ -170,6 +170,10 @@ impl Board {
     /// Finds what a call names.
     pub fn call_targets(&self, ask: &CallAsk<'_>) -> Result<CallTargets, Missing> {
         let breaker = match ask.breaker {
+            Some(name) if !self.breakers_enabled() => {
+                self.breakers.get(name).ok_or_else(|| Missing::Breaker(name.to_owned()))?;
+                None
+            }
             Some(name) => Some(self.breakers.get(name).ok_or_else(|| Missing::Breaker(name.to_owned()))?),
             None => None,
         };
@@ -222,7 +226,7 @@ impl Board {
         }
         let mut never_fits = None;
         if decision.reason.is_none() {
-            match agree(&mut locked, now, now.after(ask.max_wait)) {
+            match agree(&mut locked, now, ask.max_wait) {
                 Ok(at) => self.commit(&targets, &mut locked, held.as_mut(), client, (now, at), &mut decision),
                 Err((culprit, denied)) => {
                     let (limiter, _) = &mut locked[culprit];
@@ -271,7 +275,7 @@ impl Board {
             }
             limiter.grant(now, at, *tokens, id);
             limiter.count_request(at > now);
-            if limiter.config().is_concurrency() {
+            if limiter.config().algorithm() == LimiterAlgorithm::Concurrency {
                 deadline = deadline.max(at.after(limiter.config().lease()));
                 holds.push(Arc::clone(cell));
             }
@@ -353,11 +357,11 @@ impl Board {
     }
 }
 
-/// The earliest instant, until `latest`, at which every limiter can grant its tokens; else who cannot, and why.
+/// The earliest instant within `max_wait` at which every limiter can grant its tokens; else who cannot, and why.
 fn agree(
     locked: &mut [(MutexGuard<'_, Limiter>, Tokens)],
     now: Time,
-    latest: Time,
+    max_wait: Duration,
 ) -> Result<Time, (usize, Denied)> {
     let mut at = now;
     loop {
@@ -366,10 +370,7 @@ fn agree(
             if *tokens == Tokens::ZERO {
                 continue;
             }
-            at = limiter.ready_at(now, at, *tokens).map_err(|denied| (i, denied))?;
-            if at > latest {
-                return Err((i, Denied::Later { retry_after: at.since(now) }));
-            }
+            at = limiter.ready_within(now, at, *tokens, max_wait).map_err(|denied| (i, denied))?;
         }
         if at == before || locked.len() == 1 {
             return Ok(at);

@@ -24,7 +24,7 @@ use super::{
 use crate::{
     domain::{
         Name, Time, Tokens,
-        limiter::{Denied, Limiter, LimiterConfig, LimiterSpec, Mark},
+        limiter::{Denied, Limiter, LimiterAlgorithm, LimiterConfig, LimiterSpec, Mark},
     },
     store::sqlite::states,
 };
@@ -94,9 +94,9 @@ impl LimiterCell {
 
     /// Serialises the state for the store, and counts as saved from here on.
     #[must_use]
-    pub fn save(&self, now: Time) -> String {
+    pub fn save(&self) -> String {
         self.dirty.store(false, Ordering::Relaxed);
-        serde_json::to_string(&self.inner.lock().save(now)).unwrap_or_default()
+        serde_json::to_string(&self.inner.lock().save()).unwrap_or_default()
     }
 
     /// What clients see.
@@ -109,7 +109,7 @@ impl LimiterCell {
             name: self.name.clone(),
             algorithm: limiter.config().algorithm(),
             requests_per_second: limiter.config().sustained_rate(),
-            burst_size: limiter.config().burst(),
+            burst_size: limiter.config().capacity().as_f64(),
             available_tokens: limiter.available(now).as_f64(),
             in_use: limiter.in_use(now).as_f64(),
             waiting: limiter.waiting(now),
@@ -117,7 +117,7 @@ impl LimiterCell {
             blocked_seconds: limiter.blocked_until(now).map(|t| t.since(now).as_secs_f64()),
             total_requests: stats.total_requests,
             throttled_requests: stats.throttled_requests,
-            throttle_rate: stats.throttle_rate(),
+            throttle_rate: rate(stats.throttled_requests, stats.total_requests),
             config: spec,
         }
     }
@@ -129,11 +129,11 @@ pub struct LimiterView {
     /// The limiter's name.
     pub name: Name,
     /// `token_bucket`, `sliding_window`, `fixed_window` or `concurrency`.
-    pub algorithm: &'static str,
+    pub algorithm: LimiterAlgorithm,
     /// The sustained rate, in tokens per second; null for `concurrency`.
     pub requests_per_second: Option<f64>,
     /// The most tokens that can be taken at one instant.
-    pub burst_size: u32,
+    pub burst_size: f64,
     /// Tokens that could be taken now.
     pub available_tokens: f64,
     /// Tokens held by leases and running calls.
@@ -223,7 +223,7 @@ impl Board {
         let client = self.clients.identify(client);
         let mut limiter = cell.lock(self);
         limiter.seen(now, client);
-        let is_concurrency = limiter.config().is_concurrency();
+        let is_concurrency = limiter.config().algorithm() == LimiterAlgorithm::Concurrency;
         let hold = if is_concurrency { self.calls.fresh_id() } else { 0 };
         let decision = if tokens == Tokens::ZERO {
             limiter.peek(now).map(|()| now)
@@ -382,8 +382,13 @@ pub(super) fn refusal(
         Denied::Concurrency { retry_after } => Ok((DenyReason::ConcurrencyFull, *retry_after)),
         Denied::NeverFits => {
             let message: Cow<'static, str> =
-                format!("more than this limiter can ever grant, which is {}", config.burst()).into();
+                format!("more than this limiter can ever grant, which is {}", config.capacity().as_f64()).into();
             Err(AppError::invalid(field, message))
         }
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a rate for display")]
+fn rate(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }

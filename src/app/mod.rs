@@ -97,6 +97,7 @@ pub struct Board {
     pub answers: Arc<Answers>,
     /// Who may do what.
     pub tokens: Tokens,
+    breakers_enabled: std::sync::atomic::AtomicBool,
     clients: Clients,
     timers: Timers,
     dirty: Dirty,
@@ -133,6 +134,7 @@ impl Board {
             journal: Journal::new(loaded.last_event()),
             answers: Arc::default(),
             tokens: Tokens::default(),
+            breakers_enabled: std::sync::atomic::AtomicBool::new(true),
             clients: Clients::new(seed),
             timers: Timers::default(),
             dirty: Dirty::default(),
@@ -142,6 +144,49 @@ impl Board {
         board.tokens_load().await?;
         snapshot::restore(&board, loaded).await?;
         Ok(board)
+    }
+
+    /// Whether breakers are asked at all. Off, every call passes its breaker.
+    #[must_use]
+    pub fn breakers_enabled(&self) -> bool {
+        self.breakers_enabled.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// Switches all breakers on or off.
+    pub fn set_breakers_enabled(&self, enabled: bool) {
+        self.breakers_enabled.store(enabled, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// After a failed write, tries a small one, so that readiness returns with the disk.
+    pub async fn probe_disk(&self) -> Result<(), StoreError> {
+        if self.store.writer.health().error().is_none() {
+            return Ok(());
+        }
+        let now = self.clock.wall().to_string();
+        self.store
+            .writer
+            .write(move |connection| {
+                Box::pin(async move { crate::store::sqlite::board::board_put(connection, "probe", &now).await })
+            })
+            .await
+    }
+
+    /// Brings the metrics up to date that are read rather than counted.
+    pub fn refresh_telemetry(&self) {
+        let gauge = |gauge: &prometheus::IntGauge, value: usize| gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+        let health = self.store.writer.health();
+        let (waiting, dropped) = self.journal.backlog();
+        gauge(&self.telemetry.calls_in_flight, self.calls.len());
+        gauge(&self.telemetry.writer_queue, health.depth());
+        gauge(&self.telemetry.journal_waiting, waiting);
+        gauge(&self.telemetry.journal_dropped, usize::try_from(dropped).unwrap_or(usize::MAX));
+        for commit in health.take_commits() {
+            self.telemetry.commit_seconds.observe(commit.took.as_secs_f64());
+            self.telemetry.commit_operations.observe(f64::from(u32::try_from(commit.operations).unwrap_or(u32::MAX)));
+        }
+        for (reason, count) in health.take_errors() {
+            self.telemetry.write_errors.with_label_values(&[reason]).inc_by(count);
+        }
     }
 
     /// One shared copy of equal breaker configurations: thousands of breakers have the same.

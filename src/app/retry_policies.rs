@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use super::{AppError, Board, Limits, definitions::Resource, registry::Registry};
 use crate::domain::{
     Name, Time,
-    retry::{RetryPolicy, RetryPolicyConfig, RetryPolicySpec},
+    retry::{Refusal, RetryPolicy, RetryPolicyConfig, RetryPolicySpec},
 };
 
 /// One live retry policy.
@@ -69,7 +69,7 @@ pub struct RetryPolicyView {
     /// Retries refused so far.
     pub refused_retries: u64,
     /// Retries that would be granted now.
-    pub budget_remaining: f64,
+    pub budget_remaining: u64,
     /// The configuration, every field filled.
     pub config: RetryPolicySpec,
 }
@@ -84,7 +84,7 @@ pub struct AttemptAnswer {
     /// Why not: `attempts_exhausted` or `budget_exhausted`.
     pub reason: Option<&'static str>,
     /// Retries that would still be granted now.
-    pub budget_remaining: f64,
+    pub budget_remaining: u64,
 }
 
 impl RetryPolicyCell {
@@ -101,9 +101,9 @@ impl RetryPolicyCell {
 
     /// Serialises the state for the store, and counts as saved from here on.
     #[must_use]
-    pub fn save(&self, now: Time) -> String {
+    pub fn save(&self) -> String {
         self.dirty.store(false, Ordering::Relaxed);
-        serde_json::to_string(&self.inner.lock().save(now)).unwrap_or_default()
+        serde_json::to_string(&self.inner.lock().save()).unwrap_or_default()
     }
 
     /// What clients see.
@@ -143,7 +143,10 @@ impl Board {
         Ok(AttemptAnswer {
             allowed: decision.allowed,
             delay_seconds: decision.delay.as_secs_f64(),
-            reason: decision.reason.map(crate::domain::retry::Refusal::as_str),
+            reason: decision.reason.map(|refusal| match refusal {
+                Refusal::AttemptsExhausted => "attempts_exhausted",
+                Refusal::BudgetExhausted => "budget_exhausted",
+            }),
             budget_remaining: policy.budget_remaining(now),
         })
     }

@@ -164,10 +164,7 @@ pub(super) async fn restore(board: &Arc<Board>, loaded: Loaded) -> Result<(), St
     })?;
     let mut saved = by_name::<SavedRetryPolicy>(loaded.retry_states)?;
     each::<RetryPolicyCell>(&loaded.retry_policies, |name, config| {
-        let policy = match saved.remove(name.as_str()) {
-            Some(saved) => RetryPolicy::restore(config.clone(), saved, now, shift),
-            None => RetryPolicy::new(config.clone(), now),
-        };
+        let policy = RetryPolicy::restore(config.clone(), saved.remove(name.as_str()), now, shift);
         board.retry_policies.insert(name.clone(), Arc::new(RetryPolicyCell::new(name, policy)));
     })?;
     for call in loaded.clean.map(|stop| stop.calls).unwrap_or_default() {
@@ -220,7 +217,6 @@ where
 impl Board {
     /// Writes the state of everything that changed, a bounded part at a time. Returns how many are left.
     pub async fn save_changed(self: &Arc<Self>) -> Result<usize, StoreError> {
-        let now = self.clock.now();
         let breakers = take(&self.dirty.breakers);
         let limiters = take(&self.dirty.limiters);
         let policies = take(&self.dirty.retry_policies);
@@ -228,8 +224,8 @@ impl Board {
         if count > 0 {
             let rows = [
                 (BreakerCell::KIND, rows(&breakers, |cell| (cell.name(), cell.save()))),
-                (LimiterCell::KIND, rows(&limiters, |cell| (cell.name(), cell.save(now)))),
-                (RetryPolicyCell::KIND, rows(&policies, |cell| (cell.name(), cell.save(now)))),
+                (LimiterCell::KIND, rows(&limiters, |cell| (cell.name(), cell.save()))),
+                (RetryPolicyCell::KIND, rows(&policies, |cell| (cell.name(), cell.save()))),
             ];
             let written = self
                 .store
@@ -257,13 +253,18 @@ impl Board {
         result.map(|()| entries.len())
     }
 
-    async fn write_entries(self: &Arc<Self>, entries: &[Entry]) -> Result<(), StoreError> {
-        let now = self.clock.now();
-        let mut breakers = HashMap::new();
-        let mut limiters = HashMap::new();
+    fn count_noise(&self, entries: &[Entry]) {
         let mut noisy = self.dirty.noisy.lock();
         for Entry { event, .. } in entries {
             *noisy.entry((event.resource, event.name.clone())).or_default() += 1;
+        }
+    }
+
+    async fn write_entries(self: &Arc<Self>, entries: &[Entry]) -> Result<(), StoreError> {
+        let mut breakers = HashMap::new();
+        let mut limiters = HashMap::new();
+        self.count_noise(entries);
+        for Entry { event, .. } in entries {
             let name = event.name.as_str();
             match event.resource {
                 "breaker" => breakers.extend(self.breakers.get(name).map(|cell| (name, cell))),
@@ -271,12 +272,11 @@ impl Board {
                 _ => {}
             }
         }
-        drop(noisy);
         let breakers: Vec<_> = breakers.into_values().collect();
         let limiters: Vec<_> = limiters.into_values().collect();
         let states = [
             (BreakerCell::KIND, rows(&breakers, |cell| (cell.name(), cell.save()))),
-            (LimiterCell::KIND, rows(&limiters, |cell| (cell.name(), cell.save(now)))),
+            (LimiterCell::KIND, rows(&limiters, |cell| (cell.name(), cell.save()))),
         ];
         let events: Vec<_> = entries
             .iter()
@@ -322,17 +322,22 @@ impl Board {
         save_all(self, Some(stop)).await
     }
 
+    /// Resources with so many new events that they may have crossed their bound.
+    fn take_noisy(&self, slack: usize) -> Vec<(&'static str, Name)> {
+        let mut noisy = self.dirty.noisy.lock();
+        let due = noisy.extract_if(|_, added| *added >= slack).map(|(key, _)| key).collect();
+        if noisy.len() > 100_000 {
+            noisy.clear();
+        }
+        due
+    }
+
     /// Keeps the history within its bounds.
     pub async fn prune(self: &Arc<Self>) -> Result<u64, StoreError> {
         let most = self.limits.max_events_per_resource;
         // Only resources that may have crossed their bound since they were last looked at.
         let slack = (most / 10).max(1);
-        let mut noisy = self.dirty.noisy.lock();
-        let due: Vec<_> = noisy.extract_if(|_, added| *added >= slack).map(|(key, _)| key).collect();
-        if noisy.len() > 100_000 {
-            noisy.clear();
-        }
-        drop(noisy);
+        let due = self.take_noisy(slack);
         let keep = i64::try_from(self.limits.max_events).unwrap_or(i64::MAX);
         let keep_each = i64::try_from(most).unwrap_or(i64::MAX);
         let old = self.clock.wall().as_second().saturating_sub(
@@ -354,15 +359,14 @@ impl Board {
 }
 
 async fn save_all(board: &Arc<Board>, stop: Option<Stop>) -> Result<(), StoreError> {
-    let now = board.clock.now();
     // Untouched resources have no row and need none; a shifted clock needs all rows that there are.
     let states = if stop.is_some() {
         let breakers = std::mem::take(&mut *board.dirty.breakers.lock());
         let limiters = std::mem::take(&mut *board.dirty.limiters.lock());
         let policies = std::mem::take(&mut *board.dirty.retry_policies.lock());
-        all_rows(&breakers, &limiters, &policies, now)
+        all_rows(&breakers, &limiters, &policies)
     } else {
-        all_rows(&board.breakers.all(), &board.limiters.all(), &board.retry_policies.all(), now)
+        all_rows(&board.breakers.all(), &board.limiters.all(), &board.retry_policies.all())
     };
     let marks: Vec<_> = board
         .limiters
@@ -394,12 +398,11 @@ fn all_rows(
     breakers: &[Arc<BreakerCell>],
     limiters: &[Arc<LimiterCell>],
     policies: &[Arc<RetryPolicyCell>],
-    now: Time,
 ) -> [(&'static str, String); 3] {
     [
         (BreakerCell::KIND, rows(breakers, |cell| (cell.name(), cell.save()))),
-        (LimiterCell::KIND, rows(limiters, |cell| (cell.name(), cell.save(now)))),
-        (RetryPolicyCell::KIND, rows(policies, |cell| (cell.name(), cell.save(now)))),
+        (LimiterCell::KIND, rows(limiters, |cell| (cell.name(), cell.save()))),
+        (RetryPolicyCell::KIND, rows(policies, |cell| (cell.name(), cell.save()))),
     ]
 }
 

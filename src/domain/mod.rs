@@ -1,9 +1,16 @@
 //! The pure core: state in, decision out. No I/O, no async, no clock; time is an argument.
 
+pub mod breaker;
+pub mod invalid;
+pub mod limiter;
 pub mod name;
 pub mod quantity;
+pub mod retry;
 pub mod time;
+pub mod window;
 
+pub use breaker::StateName;
+pub use invalid::InvalidConfig;
 pub use name::Name;
 pub use quantity::{Seconds, Tokens};
 pub use time::Time;

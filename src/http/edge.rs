@@ -132,7 +132,7 @@ impl Inner {
         let mut router = self.router.clone();
         if request.headers().contains_key(header::CONTENT_ENCODING) {
             let mut service = RequestDecompressionLayer::new().no_br().no_deflate().layer(router);
-            return service.call(request).await.map_or_else(
+            return service.call(request.map(Body::new)).await.map_or_else(
                 |error| match error {},
                 |response| response.map(Body::new),
             );

@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use axum::{
-    extract::{FromRequestParts, OriginalUri},
+    extract::FromRequestParts,
     http::{HeaderName, HeaderValue, Method, StatusCode, Uri, request::Parts},
     response::Response,
 };
@@ -51,7 +51,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Once {
             ));
         };
         let caller = parts.extensions.get::<Caller>().map_or("", |caller| &caller.name);
-        let uri = parts.extensions.get::<OriginalUri>().map_or_else(|| parts.uri.clone(), |uri| uri.0.clone());
+        let uri = parts.uri.clone();
         Ok(Self(Some(Keyed { key: format!("{caller}\n{key}"), method: parts.method.clone(), uri })))
     }
 }

@@ -104,7 +104,7 @@ fn breakers(board: &Board, out: &mut String) {
             r_calls.add(&format!("{R4J}_calls_seconds_count"), name, kind, count as f64);
             r_calls.add(&format!("{R4J}_calls_seconds_sum"), name, kind, seconds);
         }
-        let w = view.window;
+        let w = view.buffered;
         for (kind, count, slow) in [
             ("successful", w.total - w.failed, w.slow - w.slow_failed),
             ("failed", w.failed, w.slow_failed),
@@ -171,7 +171,7 @@ fn retry_policies(board: &Board, out: &mut String) {
         {
             attempts.add("fuseboard_retry_attempts_total", name, Some(("kind", kind)), count as f64);
         }
-        budget.add("fuseboard_retry_budget_remaining", name, None, view.budget_remaining);
+        budget.add("fuseboard_retry_budget_remaining", name, None, view.budget_remaining as f64);
     }
     out.extend([attempts.text, budget.text]);
 }

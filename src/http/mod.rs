@@ -46,21 +46,21 @@ pub struct AppState {
 
 /// All routes, with their documentation.
 #[must_use]
-pub fn api() -> OpenApiRouter<AppState> {
-    OpenApiRouter::with_openapi(openapi::base())
+pub fn api(metrics_enabled: bool) -> OpenApiRouter<AppState> {
+    let api = OpenApiRouter::with_openapi(openapi::base())
         .merge(calls::routes())
         .merge(breakers::routes())
         .merge(limiters::routes())
         .merge(retry_policies::routes())
         .merge(events::routes())
         .merge(tokens::routes())
-        .merge(probes::routes())
-        .merge(metrics::routes())
+        .merge(probes::routes());
+    if metrics_enabled { api.merge(metrics::routes()) } else { api }
 }
 
 /// The router of a running server.
 #[must_use]
-pub fn router(state: AppState) -> Router {
-    let (router, document) = api().split_for_parts();
+pub fn router(state: AppState, metrics_enabled: bool) -> Router {
+    let (router, document) = api(metrics_enabled).split_for_parts();
     router.with_state(state).merge(docs::routes(openapi::finish(document)))
 }

@@ -91,6 +91,7 @@ pub struct WriterHealth {
     depth: AtomicUsize,
     busy_since: AtomicI64,
     error: Mutex<Option<StoreError>>,
+    errors: Mutex<std::collections::BTreeMap<&'static str, u64>>,
     commits: Mutex<Vec<CommitSample>>,
 }
 
@@ -128,8 +129,17 @@ impl WriterHealth {
         std::mem::take(&mut *self.commits.lock())
     }
 
+    /// Takes the failed transactions since the last call, counted by reason.
+    #[must_use]
+    pub fn take_errors(&self) -> std::collections::BTreeMap<&'static str, u64> {
+        std::mem::take(&mut *self.errors.lock())
+    }
+
     fn record(&self, result: &Result<(), StoreError>, sample: CommitSample) {
         *self.error.lock() = result.as_ref().err().cloned();
+        if let Err(error) = result {
+            *self.errors.lock().entry(error.kind()).or_default() += 1;
+        }
         let mut commits = self.commits.lock();
         if result.is_ok() && commits.len() < 4096 {
             commits.push(sample);
@@ -152,6 +162,7 @@ impl Writer {
             depth: AtomicUsize::new(0),
             busy_since: AtomicI64::new(0),
             error: Mutex::new(None),
+            errors: Mutex::default(),
             commits: Mutex::new(Vec::new()),
         });
         let task =

@@ -12,9 +12,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Server
 
 import fuseboard
+
+from conftest import Server
 
 SEED = Path(__file__).parent / "seed"
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import socket
+import ssl
+import subprocess
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -212,6 +216,73 @@ def test_large_bodies_go_both_ways() -> None:
         assert carrier.request(Request("POST", "/", body)).json() == big
         response = asyncio.run(carrier.request_async(Request("POST", "/", body)))
         assert response.json() == big
+
+
+@pytest.fixture
+def certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A certificate of 127.0.0.1 that this process trusts."""
+    if shutil.which("openssl") is None:
+        pytest.skip("no openssl to make a certificate with")
+    path = tmp_path / "both.pem"
+    command = (
+        f"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=test "
+        f"-addext subjectAltName=IP:127.0.0.1 -keyout {path} -out {tmp_path / 'cert.pem'}"
+    )
+    subprocess.run(command.split(), check=True, capture_output=True)
+    path.write_text(path.read_text() + (tmp_path / "cert.pem").read_text())
+    monkeypatch.setenv("SSL_CERT_FILE", str(path))
+    return path
+
+
+def test_https_works_both_ways(certificate: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+
+    def script(sock: socket.socket, number: int) -> None:
+        with context.wrap_socket(sock, server_side=True) as tls:
+            for _ in range(2):
+                request(tls)
+                tls.sendall(answer({}))
+
+    with Misbehaving(script) as server:
+        carrier = transport(server.url.replace("http:", "https:"), connect_timeout=2)
+        assert both_ways(carrier) == [200] * 6
+        carrier.close()
+
+
+def test_a_certificate_that_is_not_trusted_is_an_absence(
+    certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+
+    def script(sock: socket.socket, number: int) -> None:
+        context.wrap_socket(sock, server_side=True).close()
+
+    with Misbehaving(script) as server:
+        carrier = transport(server.url.replace("http:", "https:"), connect_timeout=2)
+        with pytest.raises(fuseboard.FuseboardUnavailable, match="certificate"):
+            carrier.request(Request("GET", "/"))
+
+
+def test_other_loops_work_too(server: Server, name: str) -> None:
+    uvloop = pytest.importorskip("uvloop")
+
+    @circuit_breaker(name)
+    async def guarded() -> int:
+        await asyncio.sleep(0)
+        return 1
+
+    async def many() -> int:
+        return sum(await asyncio.gather(*[guarded() for _ in range(200)]))
+
+    loop = uvloop.new_event_loop()
+    try:
+        assert loop.run_until_complete(many()) == 200
+    finally:
+        loop.close()
+    assert get_circuit_breaker(name).metrics.success_calls == 200
 
 
 def test_every_loop_has_its_own_connections(server: Server, name: str) -> None:

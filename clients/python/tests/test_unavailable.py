@@ -448,7 +448,11 @@ def test_an_address_that_swallows_packets_costs_one_connect_timeout(nowhere: str
 def test_a_name_that_does_not_resolve_costs_one_connect_timeout(
     nowhere: str, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *a, **k: time.sleep(5) or [])
+    def resolve(*_: object, **__: object) -> list[object]:
+        time.sleep(5)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
     bounded_and_allowed("http://board.example:7077", name)
 
 

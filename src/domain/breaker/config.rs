@@ -8,7 +8,7 @@ use super::limits::{Ratio, fraction, ratio, span, whole};
 use crate::domain::{invalid::InvalidConfig, window::Span};
 
 /// Configuration of a circuit breaker. Every field is optional.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct BreakerSpec {
     /// Consecutive failures of one client that count as an outage. Default 5, from 1 to 1000000.
@@ -37,7 +37,7 @@ pub struct BreakerSpec {
 }
 
 /// Which calls the rates are taken over, and which rates trip the breaker.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct WindowSpec {
     /// `count`: the last `size` calls. `time`: the calls of the last `size` seconds. Default `count`.
@@ -69,7 +69,7 @@ impl Default for WindowSpec {
 }
 
 /// What the size of a window counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WindowKind {
     /// The last calls.

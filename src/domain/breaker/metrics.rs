@@ -1,9 +1,11 @@
 //! Counts over the life of a breaker.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 /// How a call ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// It worked.
@@ -29,6 +31,12 @@ pub struct Metrics {
     pub ignored_calls: u64,
     /// Successes and failures that were slow; only counted with a window.
     pub slow_calls: u64,
+    /// Sum of the durations of successes.
+    #[serde(default)]
+    pub success_time: Duration,
+    /// Sum of the durations of failures.
+    #[serde(default)]
+    pub failure_time: Duration,
 }
 
 impl Metrics {
@@ -48,7 +56,12 @@ impl Metrics {
         self.rejected_calls = self.rejected_calls.saturating_add(1);
     }
 
-    pub(super) fn finished(&mut self, outcome: Outcome, slow: bool) {
+    pub(super) fn finished(&mut self, outcome: Outcome, slow: bool, duration: Duration) {
+        match outcome {
+            Outcome::Success => self.success_time = self.success_time.saturating_add(duration),
+            Outcome::Failure => self.failure_time = self.failure_time.saturating_add(duration),
+            Outcome::Ignored => {}
+        }
         let count = match outcome {
             Outcome::Success => &mut self.success_calls,
             Outcome::Failure => &mut self.failure_calls,

@@ -170,14 +170,14 @@ impl Breaker {
         let slow = self.config.is_slow(duration);
         match &mut self.state {
             State::Closed(counting) => {
-                self.metrics.finished(outcome, slow);
+                self.metrics.finished(outcome, slow, duration);
                 let failures = counting.record(&self.config, now, client, outcome, slow);
                 if let Some(cause) = failures.and_then(|failures| counting.verdict(&self.config, failures)) {
                     self.open(now, 0, Why::of(cause), journal);
                 }
             }
             State::MetricsOnly { counting, .. } => {
-                self.metrics.finished(outcome, slow);
+                self.metrics.finished(outcome, slow, duration);
                 counting.record(&self.config, now, client, outcome, slow);
             }
             State::HalfOpen(probes) => {
@@ -186,7 +186,7 @@ impl Breaker {
                     return Reported::Expired;
                 }
                 let proven = probes.succeeded() >= self.config.half_open_successes as usize;
-                self.metrics.finished(outcome, slow);
+                self.metrics.finished(outcome, slow, duration);
                 match outcome {
                     Outcome::Failure => {
                         let why = Why { reporter: Some(client.name), ..Why::of(Cause::HalfOpenFailure) };

@@ -6,7 +6,7 @@ use super::{counting::Counting, half_open::HalfOpen};
 use crate::domain::time::Time;
 
 /// Name of a state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StateName {
     /// Calls pass and are counted.
@@ -24,6 +24,10 @@ pub enum StateName {
 }
 
 impl StateName {
+    /// Every state.
+    pub const ALL: [Self; 6] =
+        [Self::Closed, Self::Open, Self::HalfOpen, Self::ForcedOpen, Self::Disabled, Self::MetricsOnly];
+
     /// The name on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

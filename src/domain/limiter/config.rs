@@ -16,7 +16,7 @@ const DEFAULT_RATE: f64 = 5.0;
 const MAX_LEASE: Seconds = Seconds::whole(3600);
 
 /// How a limiter counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LimiterAlgorithm {
     /// A sustained rate with bursts.
@@ -31,7 +31,7 @@ pub enum LimiterAlgorithm {
 }
 
 /// The configuration of a limiter as it comes over the wire. Absent fields take their default.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LimiterSpec {
     /// How to count: `token_bucket` (default), `sliding_window`, `fixed_window` or `concurrency`.

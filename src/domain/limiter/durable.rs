@@ -85,6 +85,12 @@ impl Limiter {
         (mark != self.mark).then_some(mark)
     }
 
+    /// The durable mark in force, if there ever was one.
+    #[must_use]
+    pub fn mark(&self) -> Option<Mark> {
+        Some(self.mark).filter(|mark| *mark != Mark::NONE)
+    }
+
     /// The mark is on disk.
     pub fn mark_saved(&mut self, mark: Mark) {
         self.mark = self.mark.merged(mark);

@@ -9,7 +9,7 @@ use crate::domain::{Seconds, invalid::InvalidConfig};
 const MAX_ATTEMPTS: u32 = 1000;
 
 /// How a delay is spread, so that those who failed together do not come back together.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Jitter {
     /// Not at all.
@@ -22,7 +22,7 @@ pub enum Jitter {
 }
 
 /// The configuration of a retry policy as it comes over the wire. Absent fields take their default.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RetryPolicySpec {
     /// Attempts of one call, the first included. Default 3, from 1 to 1000.

@@ -7,7 +7,7 @@ import enum
 import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, overload
 from urllib.parse import quote
 
 from ..board import Board
@@ -60,7 +60,13 @@ class CircuitBreaker:
         """Its name on the board."""
         return self.config.name
 
-    async def call(self, func: Callable[..., Awaitable[R] | R], *args: Any, **kwargs: Any) -> R:
+    @overload
+    async def call(self, func: Callable[P, Awaitable[R]], *args: P.args, **kwargs: P.kwargs) -> R: ...
+
+    @overload
+    async def call(self, func: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R: ...
+
+    async def call(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Call a plain or a coroutine function; ``CircuitBreakerOpenError`` if the breaker is open."""
         return await self._guard.call_async(func, args, kwargs)
 

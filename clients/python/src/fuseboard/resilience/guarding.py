@@ -79,8 +79,8 @@ class Guard:
         return result
 
     async def call_async(
-        self, func: Callable[..., Awaitable[R] | R], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> R:
+        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
         """Call, and await what the function returns if it can be awaited."""
         on = board()
         permit = await self.enter_async(on)
@@ -97,7 +97,7 @@ class Guard:
             raise
         if on.note(permit, "success", time.perf_counter() - started):
             await on.run_async(on.report())
-        return cast(R, result)
+        return result
 
 
 def guarded(func: Callable[P, R], guard: Guard) -> Callable[P, R]:
@@ -164,10 +164,10 @@ def limited(func: Callable[P, R], limiter: RateLimiterConfig) -> Callable[P, R]:
 
 async def limited_call_async(
     limiter: RateLimiterConfig,
-    func: Callable[..., Awaitable[R] | R],
+    func: Callable[..., Any],
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
-) -> R:
+) -> Any:
     """Wait for a token, call, and await what the function returns if it can be awaited."""
     on = board()
     lease = (await on.run_async(on.acquire(limiter))).lease_id
@@ -181,7 +181,7 @@ async def limited_call_async(
         raise
     if lease is not None:
         await on.run_async(on.release(limiter.name, lease))
-    return cast(R, result)
+    return result
 
 
 def is_coroutine_function(func: Callable[..., Any]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 from collections.abc import Awaitable, Callable
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, overload
 from urllib.parse import quote
 
 from ..current import board
@@ -41,7 +41,13 @@ class RateLimiter:
         on = board()
         await on.run_async(on.acquire(self.config, tokens))
 
-    async def call(self, func: Callable[..., Awaitable[R] | R], *args: Any, **kwargs: Any) -> R:
+    @overload
+    async def call(self, func: Callable[P, Awaitable[R]], *args: P.args, **kwargs: P.kwargs) -> R: ...
+
+    @overload
+    async def call(self, func: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R: ...
+
+    async def call(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Wait for a token, then call a plain or a coroutine function."""
         return await limited_call_async(self.config, func, args, kwargs)
 

@@ -1,0 +1,34 @@
+//! What the command line does beside serving.
+
+use std::io::Write;
+
+pub mod ready;
+pub mod signals;
+pub mod token;
+
+/// A line on standard output.
+pub fn say(line: &str) {
+    // A closed pipe is the reader's choice.
+    let mut out = std::io::stdout().lock();
+    drop(writeln!(out, "{line}").and_then(|()| out.flush()));
+}
+
+/// An error on standard error.
+pub fn complain(message: &str) {
+    drop(writeln!(std::io::stderr().lock(), "fuseboard: {message}"));
+}
+
+/// The runtime for `threads` threads.
+pub fn runtime(threads: usize) -> Result<tokio::runtime::Runtime, String> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        .enable_all()
+        .build()
+        .map_err(|e| format!("cannot start the runtime: {e}"))
+}
+
+/// `fuseboard openapi`
+pub fn openapi() -> Result<(), String> {
+    say(fuseboard::http::openapi::yaml()?.trim_end());
+    Ok(())
+}

@@ -1,0 +1,285 @@
+//! Wires the layers, serves connections, and stops without losing anything.
+
+use std::{
+    future::Future,
+    net::SocketAddr,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use hyper::service::service_fn;
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto::Builder,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    app::{
+        AppError, Board,
+        breakers::BreakerCell,
+        definitions::{OnExisting, Precondition, Resource},
+        limiters::LimiterCell,
+        retry_policies::RetryPolicyCell,
+    },
+    clock::Clock,
+    config::{Config, Declarations},
+    domain::Name,
+    http::{
+        self, AppState, ROUTES,
+        auth::Access,
+        edge::{Edge, EdgeLimits},
+    },
+    store::{Store, StoreError, StoreOptions},
+    tasks,
+    telemetry::Telemetry,
+};
+
+/// How long a client may take to send the head of a request, or to finish TLS.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Why the server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {0}: {1}")]
+    Listen(SocketAddr, std::io::Error),
+    /// Nobody would need a token beyond loopback.
+    #[error(
+        "refusing to listen on {0} without a token: make one with `fuseboard token create`, set FUSEBOARD_TOKEN, \
+         or give --insecure-no-auth"
+    )]
+    NoAuth(SocketAddr),
+    /// The database cannot be used.
+    #[error("cannot open the database {0}: {1}")]
+    Store(String, StoreError),
+    /// Certificate or key cannot be used.
+    #[error("cannot use the TLS files: {0}")]
+    Tls(String),
+    /// What the file declares cannot be put in force.
+    #[error("cannot declare what the configuration file says: {0}")]
+    Declare(AppError),
+    /// The metrics cannot be registered.
+    #[error("metrics: {0}")]
+    Metrics(#[from] prometheus::Error),
+}
+
+/// A server that is ready to serve.
+pub struct Server {
+    /// The board.
+    pub board: Arc<Board>,
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    edge: Edge,
+    state: AppState,
+    config: Config,
+    writer: tokio::task::JoinHandle<()>,
+    tracker: TaskTracker,
+    stop_tasks: CancellationToken,
+}
+
+impl Server {
+    /// Opens the database, declares what the file says, and binds the address.
+    pub async fn start(config: Config, clock: Clock) -> Result<Self, StartError> {
+        let options = StoreOptions {
+            path: config.db.clone(),
+            busy_timeout: Duration::from_secs(1),
+            queue: config.max_queued_writes,
+        };
+        let broken = |error| StartError::Store(config.db.display().to_string(), error);
+        let (store, writer) = Store::open(&options, clock.clone()).await.map_err(broken)?;
+        let writer = tokio::spawn(writer.run());
+        let telemetry = Arc::new(Telemetry::new(&ROUTES)?);
+        let board = Board::load(clock, store, config.limits.clone(), telemetry).await.map_err(broken)?;
+        if let Some(token) = &config.token {
+            board.tokens.accept(token);
+        }
+        let loopback = config.listen.ip().is_loopback();
+        let open_without_tokens = loopback || config.insecure_no_auth;
+        if !open_without_tokens && !board.tokens.required() {
+            return Err(StartError::NoAuth(config.listen));
+        }
+        declare(&board, &config.declarations).await.map_err(StartError::Declare)?;
+        let tls = config.tls.as_ref().map(|(cert, key)| acceptor(cert, key)).transpose()?;
+        let listener =
+            TcpListener::bind(config.listen).await.map_err(|e| StartError::Listen(config.listen, e))?;
+        let state = AppState {
+            board: Arc::clone(&board),
+            body_limit: config.max_body_bytes,
+            draining: Arc::new(AtomicBool::new(false)),
+            shutdown: CancellationToken::new(),
+        };
+        let access = Access { open_without_tokens, loopback, public_metrics: config.public_metrics };
+        let limits = EdgeLimits {
+            max_requests_in_flight: config.max_requests_in_flight,
+            request_timeout: config.request_timeout,
+        };
+        let edge = Edge::new(Arc::clone(&board), http::router(state.clone(), config.metrics_enabled), access, limits);
+        let tracker = TaskTracker::new();
+        let stop_tasks = CancellationToken::new();
+        tasks::start(&board, &tracker, &stop_tasks);
+        Ok(Self { board, listener, tls, edge, state, config, writer, tracker, stop_tasks })
+    }
+
+    /// The address that it listens on.
+    pub fn address(&self) -> std::io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Whether it speaks TLS.
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// Serves until `shutdown` is ready, then drains: `/readyz` fails first, running requests finish, everything is
+    /// saved.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), StoreError> {
+        let Self { board, listener, tls, edge, state, config, writer, tracker, stop_tasks } = self;
+        let connections = TaskTracker::new();
+        let room = Arc::new(Semaphore::new(config.max_connections));
+        let close = CancellationToken::new();
+        let mut shutdown = pin!(shutdown);
+        loop {
+            let Ok(permit) = Arc::clone(&room).acquire_owned().await else { break };
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = &mut shutdown => break,
+            };
+            match accepted {
+                Ok((stream, _)) => {
+                    let work = serve(stream, tls.clone(), edge.clone(), close.clone(), Arc::clone(&board));
+                    connections.spawn(async move {
+                        work.await;
+                        drop(permit);
+                    });
+                }
+                // Out of file descriptors, or a client that went away: wait a little rather than spin.
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept a connection");
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            }
+        }
+        tracing::info!("stopping");
+        state.draining.store(true, Ordering::SeqCst);
+        let delay = tokio::time::sleep(config.shutdown_delay);
+        let mut delay = pin!(delay);
+        // The address stays open meanwhile, so that a load balancer can see that it is not ready.
+        loop {
+            tokio::select! {
+                () = &mut delay => break,
+                accepted = listener.accept() => if let Ok((stream, _)) = accepted {
+                    connections.spawn(serve(stream, tls.clone(), edge.clone(), close.clone(), Arc::clone(&board)));
+                },
+            }
+        }
+        drop(listener);
+        state.shutdown.cancel();
+        close.cancel();
+        connections.close();
+        if tokio::time::timeout(config.drain, connections.wait()).await.is_err() {
+            tracing::warn!(open = connections.len(), "some requests did not finish in time");
+        }
+        stop_tasks.cancel();
+        tracker.close();
+        tracker.wait().await;
+        let saved = board.save_for_stop().await;
+        board.store.readers.close().await;
+        // The writer ends when its last handle is gone.
+        drop((edge, state, board));
+        drop(tokio::time::timeout(Duration::from_secs(5), writer).await);
+        saved
+    }
+}
+
+async fn serve(
+    stream: TcpStream,
+    tls: Option<TlsAcceptor>,
+    edge: Edge,
+    close: CancellationToken,
+    board: Arc<Board>,
+) {
+    board.telemetry.connections.inc();
+    // Small answers must not wait for more of them.
+    drop(stream.set_nodelay(true));
+    match tls {
+        None => connection(stream, edge, close).await,
+        Some(acceptor) => match tokio::time::timeout(HEAD_TIMEOUT, acceptor.accept(stream)).await {
+            Ok(Ok(stream)) => connection(stream, edge, close).await,
+            Ok(Err(error)) => tracing::debug!(%error, "TLS failed"),
+            Err(_) => tracing::debug!("TLS took too long"),
+        },
+    }
+    board.telemetry.connections.dec();
+}
+
+async fn connection<S>(stream: S, edge: Edge, close: CancellationToken)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(64 * 1024);
+    builder.http2().timer(TokioTimer::new()).max_concurrent_streams(256);
+    let service = service_fn(move |request| edge.clone().handle(request));
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let result = tokio::select! {
+        result = connection.as_mut() => result,
+        () = close.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = result {
+        tracing::debug!(error, "a connection ended badly");
+    }
+}
+
+/// Puts in force what a configuration file declares. What it does not name stays as it is.
+pub async fn declare(board: &Arc<Board>, declarations: &Declarations) -> Result<(), AppError> {
+    board.set_breakers_enabled(declarations.breakers_enabled);
+    declare_all::<BreakerCell>(board, &declarations.breakers).await?;
+    declare_all::<LimiterCell>(board, &declarations.limiters).await?;
+    declare_all::<RetryPolicyCell>(board, &declarations.retry_policies).await
+}
+
+async fn declare_all<R: Resource>(board: &Arc<Board>, specs: &[(Name, R::Spec)]) -> Result<(), AppError> {
+    for (name, spec) in specs {
+        let present = R::registry(board).get(name.as_str());
+        if let (Some(present), Ok(config)) = (present, R::Config::try_from(spec.clone()))
+            && present.config() == config
+        {
+            continue;
+        }
+        board.declare::<R>(name.clone(), spec.clone(), OnExisting::Replace(Precondition::default())).await?;
+    }
+    Ok(())
+}
+
+fn acceptor(cert: &std::path::Path, key: &std::path::Path) -> Result<TlsAcceptor, StartError> {
+    use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+    let wrong = |what: &std::path::Path, error: &dyn std::fmt::Display| {
+        StartError::Tls(format!("{}: {error}", what.display()))
+    };
+    let chain: Vec<_> = CertificateDer::pem_file_iter(cert)
+        .and_then(Iterator::collect)
+        .map_err(|error| wrong(cert, &error))?;
+    let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| wrong(key, &error))?;
+    let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
+    let mut config = tokio_rustls::rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, secret))
+        .map_err(|error| wrong(cert, &error))?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}

@@ -1,0 +1,95 @@
+//! What happens by itself: one supervised loop per step. A step is idempotent; one that fails or panics is
+//! counted, logged and tried again with the next tick.
+
+use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use futures_util::FutureExt;
+use tokio::time::MissedTickBehavior;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    app::{Board, journal},
+    store::StoreError,
+};
+
+/// Starts all tasks; they end when `stop` is cancelled.
+pub fn start(board: &Arc<Board>, tracker: &TaskTracker, stop: &CancellationToken) {
+    let every = |name, period, step: fn(Arc<Board>) -> StepFuture| {
+        tracker.spawn(repeat(name, period, Arc::clone(board), stop.clone(), step));
+    };
+    every("timers", Duration::from_millis(100), |board| {
+        Box::pin(async move {
+            board.advance_timers();
+            Ok(())
+        })
+    });
+    every("expire_calls", Duration::from_millis(500), |board| {
+        Box::pin(async move {
+            board.expire_calls();
+            Ok(())
+        })
+    });
+    every("snapshot", Duration::from_secs(1), |board| {
+        Box::pin(async move { board.save_changed().await.map(drop) })
+    });
+    every("tokens", Duration::from_secs(2), |board| Box::pin(async move { board.tokens_load().await }));
+    every("probe_disk", Duration::from_secs(1), |board| {
+        Box::pin(async move { board.probe_disk().await })
+    });
+    every("prune", Duration::from_secs(30), |board| Box::pin(async move { board.prune().await.map(drop) }));
+    tracker.spawn(flush(Arc::clone(board), stop.clone()));
+}
+
+type StepFuture = std::pin::Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send>>;
+
+async fn repeat(
+    name: &'static str,
+    period: Duration,
+    board: Arc<Board>,
+    stop: CancellationToken,
+    step: fn(Arc<Board>) -> StepFuture,
+) {
+    let mut ticks = tokio::time::interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = stop.cancelled() => return,
+        }
+        supervise(name, &board, step(Arc::clone(&board))).await;
+    }
+}
+
+async fn supervise(name: &'static str, board: &Board, step: impl Future<Output = Result<(), StoreError>>) -> bool {
+    let problem = match AssertUnwindSafe(step).catch_unwind().await {
+        Ok(Ok(())) => return true,
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "panicked".to_owned(),
+    };
+    board.telemetry.task_failures.with_label_values(&[name]).inc();
+    tracing::warn!(task = name, error = problem, "a background step failed; it is tried again");
+    false
+}
+
+/// Events go to the disk as soon as there are any.
+async fn flush(board: Arc<Board>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = board.journal.woken() => {}
+            () = stop.cancelled() => return,
+        }
+        loop {
+            let step = async { board.flush_journal().await.map(drop) };
+            let done = supervise("journal", &board, step).await;
+            if board.journal.backlog().0 == 0 {
+                break;
+            }
+            if !done {
+                tokio::select! {
+                    () = tokio::time::sleep(journal::RETRY) => {}
+                    () = stop.cancelled() => return,
+                }
+            }
+        }
+    }
+}
