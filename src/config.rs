@@ -331,7 +331,11 @@ impl Config {
             public_metrics: args.public_metrics || server.public_metrics,
             metrics_enabled: file.monitoring.metrics_enabled.unwrap_or(true),
             threads,
-            log: args.log.clone().or_else(|| file.monitoring.log_level.clone()).unwrap_or_else(|| "info".into()),
+            log: args
+                .log
+                .clone()
+                .or_else(|| file.monitoring.log_level.clone())
+                .unwrap_or_else(|| "info".into()),
             log_format: args.log_format.or(file.monitoring.log_format).unwrap_or(default_format),
             request_timeout: seconds(server.request_timeout_seconds, 30.0),
             shutdown_delay: seconds(server.shutdown_delay_seconds, 1.0),
@@ -364,7 +368,8 @@ impl File {
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path)
             .map_err(|e| ConfigError(format!("cannot read {}: {e}", path.display())))?;
-        Self::parse(&text).map_err(|ConfigError(message)| ConfigError(format!("{}: {message}", path.display())))
+        Self::parse(&text)
+            .map_err(|ConfigError(message)| ConfigError(format!("{}: {message}", path.display())))
     }
 
     /// Parses a file's text; an unknown key is an error that names the nearest known one.
@@ -399,10 +404,10 @@ impl File {
                 (name.clone(), LimiterSpec { requests_per_second: Some(*rate), ..LimiterSpec::default() })
             })
             .collect();
-        for name in self.breakers.keys().filter(|name| breakers.contains_key(*name)) {
+        if let Some(name) = self.breakers.keys().find(|name| breakers.contains_key(*name)) {
             return Err(twice("breaker", name));
         }
-        for name in self.limiters.keys().filter(|name| limiters.contains_key(*name)) {
+        if let Some(name) = self.limiters.keys().find(|name| limiters.contains_key(*name)) {
             return Err(twice("limiter", name));
         }
         breakers.extend(self.breakers.clone());
@@ -507,7 +512,10 @@ mod tests {
         for (text, wanted) in [
             ("[breakers.a]\nfailure_threshold = 0\n", "[breakers.a] failure_threshold: "),
             ("[breakers.\"a b\"]\n", "[breakers] \"a b\": a name is"),
-            ("[limiters.a]\nalgorithm = 'sliding_window'\nlimit = 0\nperiod_seconds = 1\n", "[limiters.a] limit: "),
+            (
+                "[limiters.a]\nalgorithm = 'sliding_window'\nlimit = 0\nperiod_seconds = 1\n",
+                "[limiters.a] limit: ",
+            ),
             ("[limiters.a]\n[resilience.rate_limits]\na = 1\n", "declared twice"),
         ] {
             let error = File::parse(text).unwrap().declarations().unwrap_err().to_string();

@@ -60,7 +60,8 @@ fn serve(args: &ServeArgs) -> Result<(), String> {
         let address = server.address().map_err(|e| e.to_string())?;
         let scheme = if server.is_tls() { "https" } else { "http" };
         cli::say(&format!("fuseboard {} listening on {scheme}://{address}", env!("CARGO_PKG_VERSION")));
-        let shutdown = cli::signals::until_stopped(args.clone(), reload, std::sync::Arc::clone(&server.board))?;
+        let shutdown =
+            cli::signals::until_stopped(args.clone(), reload, std::sync::Arc::clone(&server.board))?;
         server.run(shutdown).await.map_err(|e| format!("stopped, but the last state is not saved: {e}"))
     })
 }

@@ -124,7 +124,12 @@ impl Server {
             max_requests_in_flight: config.max_requests_in_flight,
             request_timeout: config.request_timeout,
         };
-        let edge = Edge::new(Arc::clone(&board), http::router(state.clone(), config.metrics_enabled), access, limits);
+        let edge = Edge::new(
+            Arc::clone(&board),
+            http::router(state.clone(), config.metrics_enabled),
+            access,
+            limits,
+        );
         let tracker = TaskTracker::new();
         let stop_tasks = CancellationToken::new();
         tasks::start(&board, &tracker, &stop_tasks);

@@ -14,13 +14,13 @@ use crate::{
 
 /// The statuses that the server answers with; each has its own counter per route.
 const STATUSES: [u16; 22] = [
-    200, 201, 204, 304, 400, 401, 403, 404, 405, 406, 408, 409, 412, 413, 415, 422, 429, 431, 500, 503, 507, 0,
+    200, 201, 204, 304, 400, 401, 403, 404, 405, 406, 408, 409, 412, 413, 415, 422, 429, 431, 500, 503, 507,
+    0,
 ];
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "other"];
 
-const REQUEST_BUCKETS: [f64; 16] = [
-    0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
-];
+const REQUEST_BUCKETS: [f64; 16] =
+    [0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 /// Every metric that the server keeps of itself. Those of breakers and limiters are read from their state when
 /// `/metrics` is asked for.
@@ -86,8 +86,11 @@ impl Telemetry {
         let seconds = register(
             &registry,
             HistogramVec::new(
-                HistogramOpts::new("fuseboard_http_request_duration_seconds", "Duration of requests, by route.")
-                    .buckets(REQUEST_BUCKETS.to_vec()),
+                HistogramOpts::new(
+                    "fuseboard_http_request_duration_seconds",
+                    "Duration of requests, by route.",
+                )
+                .buckets(REQUEST_BUCKETS.to_vec()),
                 &["route"],
             )?,
         )?;
@@ -106,7 +109,8 @@ impl Telemetry {
             "Decisions on calls: allowed, or why refused.",
             &["decision"],
         )?;
-        let outcomes = counters("fuseboard_call_outcomes_total", "Outcomes that were recorded.", &["outcome"])?;
+        let outcomes =
+            counters("fuseboard_call_outcomes_total", "Outcomes that were recorded.", &["outcome"])?;
         let refused = counters(
             "fuseboard_call_outcomes_refused_total",
             "Outcomes that moved nothing, by reason.",
@@ -125,13 +129,19 @@ impl Telemetry {
             outcomes_refused: ["duplicate", "expired", "stale_generation", "unknown"]
                 .map(|label| refused.with_label_values(&[label])),
             expired_calls: counter("fuseboard_calls_expired_total", "Calls that never reported an outcome.")?,
-            calls_in_flight: gauge("fuseboard_calls_in_flight", "Calls that entered and did not report yet.")?,
+            calls_in_flight: gauge(
+                "fuseboard_calls_in_flight",
+                "Calls that entered and did not report yet.",
+            )?,
             writer_queue: gauge("fuseboard_writer_queue_operations", "Operations waiting for the disk.")?,
             commit_seconds: register(
                 &registry,
                 Histogram::with_opts(
-                    HistogramOpts::new("fuseboard_writer_commit_duration_seconds", "Duration of transactions.")
-                        .buckets(REQUEST_BUCKETS.to_vec()),
+                    HistogramOpts::new(
+                        "fuseboard_writer_commit_duration_seconds",
+                        "Duration of transactions.",
+                    )
+                    .buckets(REQUEST_BUCKETS.to_vec()),
                 )?,
             )?,
             commit_operations: register(
@@ -225,7 +235,9 @@ pub fn init_logging(format: LogFormat, filter: &str) -> Result<(), String> {
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match format {
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
-        LogFormat::Plain => builder.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),
+        LogFormat::Plain => {
+            builder.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init()
+        }
     }
     .map_err(|e| e.to_string())
 }

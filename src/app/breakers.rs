@@ -24,8 +24,8 @@ use crate::{
     clock::Clock,
     domain::{
         Name, Time,
-        breaker::{Breaker, BreakerConfig, BreakerSpec, Journal as Transitions, SetStateError, Transition},
         breaker::StateName,
+        breaker::{Breaker, BreakerConfig, BreakerSpec, Journal as Transitions, SetStateError, Transition},
     },
 };
 
@@ -152,6 +152,11 @@ impl BreakerCell {
     pub fn save(&self) -> String {
         self.dirty.store(false, Ordering::Relaxed);
         serde_json::to_string(&self.inner.lock().breaker.save()).unwrap_or_default()
+    }
+
+    /// Moves on what has run out by now.
+    pub fn advance(self: &Arc<Self>, board: &Board) {
+        self.with(board, None, Breaker::advance);
     }
 
     /// What clients see.
@@ -331,7 +336,7 @@ impl Board {
     /// Moves the breakers on whose timers have run out.
     pub fn advance_timers(&self) {
         for cell in self.timers.due(self.clock.now()) {
-            cell.with(self, None, Breaker::advance);
+            cell.advance(self);
         }
     }
 
@@ -343,15 +348,15 @@ impl Board {
         key: Option<IdempotencyKey>,
     ) -> Result<Answer, AppError> {
         self.manual(name, key, |breaker, now, journal| {
-            breaker
-                .set_state(now, change.target, change.ttl, change.actor, change.reason, journal)
-                .map_err(|refusal| match refusal {
+            breaker.set_state(now, change.target, change.ttl, change.actor, change.reason, journal).map_err(
+                |refusal| match refusal {
                     SetStateError::IllegalTransition { from, to } => AppError::IllegalTransition { from, to },
                     SetStateError::TtlNotAllowed => AppError::invalid(
                         "ttl_seconds",
                         "applies only to forced_open, disabled and metrics_only",
                     ),
-                })
+                },
+            )
         })
         .await
     }

@@ -216,8 +216,9 @@ fn slot(id: u64) -> usize {
 }
 
 fn hex(value: u64, out: &mut [u8]) {
-    for (i, digit) in out.iter_mut().enumerate() {
-        *digit = b"0123456789abcdef"[(value >> (60 - 4 * i)) as usize & 15];
+    for (digits, byte) in out.chunks_exact_mut(2).zip(value.to_be_bytes()) {
+        digits[0] = b"0123456789abcdef"[usize::from(byte >> 4)];
+        digits[1] = b"0123456789abcdef"[usize::from(byte & 15)];
     }
 }
 

@@ -242,7 +242,9 @@ impl Board {
             }
         }
         for ((limiter, _), (cell, _)) in locked.iter().zip(&targets.limiters) {
-            if decision.allowed && let Some(mark) = limiter.mark_needed(now) {
+            if decision.allowed
+                && let Some(mark) = limiter.mark_needed(now)
+            {
                 marks.push((Arc::clone(cell), mark));
             }
         }

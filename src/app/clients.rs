@@ -69,7 +69,7 @@ mod tests {
         let clients = Clients::new(7);
         let first = clients.identify(Some("bot-0"));
         for i in 0..100_000 {
-            clients.identify(Some(&format!("bot-{i}")));
+            let _ = clients.identify(Some(&format!("bot-{i}")));
         }
         let kept: usize = clients.names.iter().map(|s| s.read().len()).sum();
         assert!(kept <= SHARDS * NAMES_PER_SHARD);

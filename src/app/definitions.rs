@@ -137,15 +137,17 @@ impl Board {
             .write_then(
                 move |connection| {
                     Box::pin(async move {
-                        let present =
-                            definitions::definition_get(connection, R::KIND, key.as_str()).await?;
+                        let present = definitions::definition_get(connection, R::KIND, key.as_str()).await?;
                         let stored = match (&present, &on_existing) {
                             (Some(_), OnExisting::Keep) => Stored { existed: true, changed: false },
                             (present, OnExisting::Replace(precondition)) => {
                                 if let Err(refusal) = precondition.check(present.as_deref()) {
                                     return Ok(Err(refusal));
                                 }
-                                Stored { existed: present.is_some(), changed: present.as_ref() != Some(&text) }
+                                Stored {
+                                    existed: present.is_some(),
+                                    changed: present.as_ref() != Some(&text),
+                                }
                             }
                             (None, OnExisting::Keep) => Stored { existed: false, changed: true },
                         };
@@ -155,32 +157,33 @@ impl Board {
                         Ok(Ok(stored))
                     })
                 },
-                move |stored| stored.map(|stored| board.apply::<R>(name, config, &stored)),
+                move |stored| stored.map(|stored| board.apply::<R>(&name, config, &stored)),
             )
             .await?
     }
 
     /// In commit order, so that memory and disk agree whichever of two racing declarations is later.
-    fn apply<R: Resource>(&self, name: Name, config: R::Config, stored: &Stored) -> Declared<R> {
+    fn apply<R: Resource>(&self, name: &Name, config: R::Config, stored: &Stored) -> Declared<R> {
         let registry = R::registry(self);
         let present = registry.get(name.as_str());
         let created = !stored.existed;
-        let resource = match present {
-            Some(resource) => {
-                if stored.changed {
-                    resource.reconfigure(self, config);
-                }
-                resource
+        let resource = if let Some(resource) = present {
+            if stored.changed {
+                resource.reconfigure(self, config);
             }
-            None => {
-                let resource = Arc::new(R::create(self, name.clone(), config));
-                registry.insert(name.clone(), Arc::clone(&resource));
-                resource
-            }
+            resource
+        } else {
+            let resource = Arc::new(R::create(self, name.clone(), config));
+            registry.insert(name.clone(), Arc::clone(&resource));
+            resource
         };
         if stored.changed {
             let what = if created { Change::Created } else { Change::Updated };
-            self.record_change::<R>(&name, what, &serde_json::json!({ "config": R::spec(&resource.config()) }));
+            self.record_change::<R>(
+                name,
+                what,
+                &serde_json::json!({ "config": R::spec(&resource.config()) }),
+            );
         }
         Declared { resource, created }
     }

@@ -113,7 +113,6 @@ impl Answers {
         }
     }
 
-    #[expect(clippy::type_complexity, reason = "private; the two outcomes of one look-up")]
     fn enter(
         self: &Arc<Self>,
         key: &IdempotencyKey,
@@ -129,9 +128,7 @@ impl Answers {
         }
         let (send, answer) = watch::channel(None);
         let key_text = Arc::clone(&key.key);
-        inner
-            .slots
-            .insert(Arc::clone(&key_text), Slot { fingerprint: key.fingerprint, since: now, answer });
+        inner.slots.insert(Arc::clone(&key_text), Slot { fingerprint: key.fingerprint, since: now, answer });
         inner.order.push_back((now, Arc::clone(&key_text)));
         Ok(Ok(Ticket { key: key_text, slot: Some(send), answers: Arc::clone(self) }))
     }

@@ -304,10 +304,7 @@ impl Board {
     #[must_use]
     pub fn limiter_release(&self, cell: &Arc<LimiterCell>, lease: &str, unused: Tokens) -> Released {
         let now = self.clock.now();
-        let returned = self
-            .calls
-            .decode(lease)
-            .and_then(|id| cell.lock(self).release(now, id, unused));
+        let returned = self.calls.decode(lease).and_then(|id| cell.lock(self).release(now, id, unused));
         Released {
             released: returned.is_some(),
             returned_tokens: returned.unwrap_or_default().as_f64(),
@@ -356,7 +353,9 @@ impl Board {
             .writer
             .write_then(
                 move |connection| {
-                    Box::pin(async move { states::states_put(connection, MARK_KIND, LimiterCell::KIND, &rows).await })
+                    Box::pin(async move {
+                        states::states_put(connection, MARK_KIND, LimiterCell::KIND, &rows).await
+                    })
                 },
                 move |()| {
                     for (cell, mark) in marks {
@@ -382,7 +381,8 @@ pub(super) fn refusal(
         Denied::Concurrency { retry_after } => Ok((DenyReason::ConcurrencyFull, *retry_after)),
         Denied::NeverFits => {
             let message: Cow<'static, str> =
-                format!("more than this limiter can ever grant, which is {}", config.capacity().as_f64()).into();
+                format!("more than this limiter can ever grant, which is {}", config.capacity().as_f64())
+                    .into();
             Err(AppError::invalid(field, message))
         }
     }

@@ -166,14 +166,17 @@ impl Board {
         self.store
             .writer
             .write(move |connection| {
-                Box::pin(async move { crate::store::sqlite::board::board_put(connection, "probe", &now).await })
+                Box::pin(
+                    async move { crate::store::sqlite::board::board_put(connection, "probe", &now).await },
+                )
             })
             .await
     }
 
     /// Brings the metrics up to date that are read rather than counted.
     pub fn refresh_telemetry(&self) {
-        let gauge = |gauge: &prometheus::IntGauge, value: usize| gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+        let gauge =
+            |gauge: &prometheus::IntGauge, value: usize| gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
         let health = self.store.writer.health();
         let (waiting, dropped) = self.journal.backlog();
         gauge(&self.telemetry.calls_in_flight, self.calls.len());
@@ -182,7 +185,9 @@ impl Board {
         gauge(&self.telemetry.journal_dropped, usize::try_from(dropped).unwrap_or(usize::MAX));
         for commit in health.take_commits() {
             self.telemetry.commit_seconds.observe(commit.took.as_secs_f64());
-            self.telemetry.commit_operations.observe(f64::from(u32::try_from(commit.operations).unwrap_or(u32::MAX)));
+            self.telemetry
+                .commit_operations
+                .observe(f64::from(u32::try_from(commit.operations).unwrap_or(u32::MAX)));
         }
         for (reason, count) in health.take_errors() {
             self.telemetry.write_errors.with_label_values(&[reason]).inc_by(count);
@@ -191,7 +196,8 @@ impl Board {
 
     /// One shared copy of equal breaker configurations: thousands of breakers have the same.
     pub(crate) fn shared_config(&self, config: BreakerConfig) -> Arc<BreakerConfig> {
-        let key = serde_json::to_string(&crate::domain::breaker::BreakerSpec::from(&config)).unwrap_or_default();
+        let key =
+            serde_json::to_string(&crate::domain::breaker::BreakerSpec::from(&config)).unwrap_or_default();
         let mut configs = self.configs.lock();
         if let Some(shared) = configs.get(&key).and_then(std::sync::Weak::upgrade) {
             return shared;

@@ -98,14 +98,11 @@ pub(super) async fn read(store: &Store, clock: &Clock) -> Result<(Loaded, u64), 
                 let origin = parse::<Origin>(board::board_get(connection, "origin").await?)?;
                 let shift = origin.as_ref().map_or(0, |origin| here.shift_from(origin));
                 let clean = parse::<Stop>(board::board_get(connection, "stop").await?)?;
-                let seed = match parse::<u64>(board::board_get(connection, "seed").await?)? {
-                    Some(seed) => seed,
-                    None => {
-                        let seed = random()?;
-                        board::board_put(connection, "seed", &seed.to_string()).await?;
-                        seed
-                    }
-                };
+                let stored = parse::<u64>(board::board_get(connection, "seed").await?)?;
+                let seed = stored.map_or_else(random, Ok)?;
+                if stored.is_none() {
+                    board::board_put(connection, "seed", &seed.to_string()).await?;
+                }
                 board::board_delete(connection, "stop").await?;
                 let loaded = Loaded {
                     shift,
@@ -340,16 +337,19 @@ impl Board {
         let due = self.take_noisy(slack);
         let keep = i64::try_from(self.limits.max_events).unwrap_or(i64::MAX);
         let keep_each = i64::try_from(most).unwrap_or(i64::MAX);
-        let old = self.clock.wall().as_second().saturating_sub(
-            i64::try_from(super::idempotency::LIFETIME.as_secs()).unwrap_or(i64::MAX),
-        );
+        let old = self
+            .clock
+            .wall()
+            .as_second()
+            .saturating_sub(i64::try_from(super::idempotency::LIFETIME.as_secs()).unwrap_or(i64::MAX));
         self.store
             .writer
             .write(move |connection| {
                 Box::pin(async move {
                     let mut gone = events::events_prune(connection, keep).await?;
                     for (resource, name) in due {
-                        gone += events::events_prune_of(connection, resource, name.as_str(), keep_each).await?;
+                        gone +=
+                            events::events_prune_of(connection, resource, name.as_str(), keep_each).await?;
                     }
                     Ok(gone + idempotency::answers_prune(connection, old).await?)
                 })
@@ -406,7 +406,10 @@ fn all_rows(
     ]
 }
 
-async fn put_states(connection: &mut Connection, states: &[(&'static str, String)]) -> Result<(), StoreError> {
+async fn put_states(
+    connection: &mut Connection,
+    states: &[(&'static str, String)],
+) -> Result<(), StoreError> {
     for (kind, rows) in states {
         if rows.len() > 2 {
             states::states_put(connection, kind, kind, rows).await?;

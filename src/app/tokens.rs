@@ -193,7 +193,11 @@ pub fn token_make(
     let mut bytes = [0_u8; 30];
     getrandom::fill(&mut bytes)
         .map_err(|e| StoreError::Other(format!("no randomness from the system: {e}")))?;
-    let digits: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
+    let digits: String = bytes
+        .iter()
+        .flat_map(|b| [b >> 4, b & 15])
+        .map(|nibble| char::from(b"0123456789abcdef"[usize::from(nibble)]))
+        .collect();
     let id = digits[..12].to_owned();
     let secret = format!("fb_{id}_{}", &digits[12..]);
     let row = TokenRow {

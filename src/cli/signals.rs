@@ -24,9 +24,10 @@ pub fn until_stopped(
             tokio::select! {
                 _ = term.recv() => break,
                 _ = int.recv() => break,
-                _ = hup.recv() => match &file {
-                    Some(_) => reload(&args, &board).await,
-                    None => tracing::info!("SIGHUP: there is no configuration file to read again"),
+                _ = hup.recv() => if file.is_some() {
+                    reload(&args, &board).await;
+                } else {
+                    tracing::info!("SIGHUP: there is no configuration file to read again");
                 },
             }
         }

@@ -45,8 +45,7 @@ enum Action {
 /// Does it.
 pub fn run(args: &TokenArgs) -> Result<(), String> {
     super::runtime(1)?.block_on(async {
-        let options =
-            StoreOptions { path: args.db.clone(), busy_timeout: Duration::from_secs(5), queue: 16 };
+        let options = StoreOptions { path: args.db.clone(), busy_timeout: Duration::from_secs(5), queue: 16 };
         let clock = Clock::system();
         let (store, task) = Store::open(&options, clock.clone())
             .await
@@ -83,14 +82,19 @@ async fn act(action: &Action, store: &Store, clock: &Clock) -> Result<(), String
         Action::List => {
             for row in tokens::tokens_list(&store.readers).await.map_err(|e| e.to_string())? {
                 let end = row.expires_at.as_deref().unwrap_or("never");
-                super::say(&format!("{}  {:<6} {}  made {}  ends {end}", row.id, row.scopes, row.name, row.created_at));
+                super::say(&format!(
+                    "{}  {:<6} {}  made {}  ends {end}",
+                    row.id, row.scopes, row.name, row.created_at
+                ));
             }
         }
         Action::Revoke { id } => {
             let key = id.clone();
             let gone = store
                 .writer
-                .write(move |connection| Box::pin(async move { tokens::token_delete(connection, &key).await }))
+                .write(move |connection| {
+                    Box::pin(async move { tokens::token_delete(connection, &key).await })
+                })
                 .await
                 .map_err(|e| e.to_string())?;
             if !gone {

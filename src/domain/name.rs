@@ -16,9 +16,7 @@ pub struct InvalidName;
 
 impl fmt::Display for InvalidName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            "a name is 1 to 128 characters of A-Z a-z 0-9 _ . : - and starts with a letter or digit",
-        )
+        f.write_str("a name is 1 to 128 characters of A-Z a-z 0-9 _ . : - and starts with a letter or digit")
     }
 }
 

@@ -17,7 +17,9 @@ impl fmt::Display for OutOfRange {
 impl std::error::Error for OutOfRange {}
 
 /// A span given in float seconds: finite, not negative, at most ten years. Exact to the nanosecond.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema,
+)]
 #[schema(value_type = f64, minimum = 0, maximum = 315_360_000)]
 #[serde(try_from = "f64", into = "f64")]
 pub struct Seconds(Duration);
@@ -73,7 +75,20 @@ impl From<Duration> for Seconds {
 /// A number of tokens, exact to a millionth: finite, not negative, at most a thousand million.
 ///
 /// Kept as an integer, so that no history of additions drifts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    utoipa::ToSchema,
+)]
 #[schema(value_type = f64, minimum = 0, maximum = 1_000_000_000)]
 #[serde(try_from = "f64", into = "f64")]
 pub struct Tokens(u64);

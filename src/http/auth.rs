@@ -22,8 +22,8 @@ pub struct Access {
 /// What a route needs; `None` for nothing.
 fn needed(route: &str, method: &Method, access: &Access) -> Option<Scope> {
     match route {
-        "/livez" | "/readyz" | "/healthz" | "/livez/{check}" | "/readyz/{check}" | "/healthz/{check}" | "/"
-        | "/docs" | "/openapi.json" | "/openapi.yaml" => None,
+        "/livez" | "/readyz" | "/healthz" | "/livez/{check}" | "/readyz/{check}" | "/healthz/{check}"
+        | "/" | "/docs" | "/openapi.json" | "/openapi.yaml" => None,
         "/metrics" if access.public_metrics => None,
         "/v1/tokens" | "/v1/tokens/{id}" => Some(Scope::Admin),
         _ if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) => Some(Scope::Read),

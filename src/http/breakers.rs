@@ -162,7 +162,8 @@ async fn breaker_reset(
     let ask: ResetBody<'_> = body.parse_or_empty()?;
     let actor = actor(ask.actor.as_ref(), caller.as_ref())?;
     let reason = bounded("reason", ask.reason.as_ref())?.unwrap_or_default();
-    once.run_durable(&state, &body.0, |key| state.board.breaker_reset(name.as_str(), actor, reason, key)).await
+    once.run_durable(&state, &body.0, |key| state.board.breaker_reset(name.as_str(), actor, reason, key))
+        .await
 }
 
 /// The history of a breaker, newest first.
@@ -177,7 +178,7 @@ async fn breaker_transitions(
     let limit = query.checked_limit()?;
     let before = query.id_cursor()?;
     // What ran out meanwhile belongs into the history.
-    state.board.find::<BreakerCell>(name.as_str())?.view(&state.board);
+    state.board.find::<BreakerCell>(name.as_str())?.advance(&state.board);
     let (items, next) = state.board.breaker_transitions(&name, before, limit).await?;
     Ok(Json(Page { items, next_cursor: next.map(|id| id.to_string()) }))
 }
@@ -191,7 +192,10 @@ pub(super) fn actor<'a>(
 }
 
 /// Text that goes into the history, if it is not too long.
-pub(super) fn bounded<'a>(field: &'static str, text: Option<&'a Text<'_>>) -> Result<Option<&'a str>, Problem> {
+pub(super) fn bounded<'a>(
+    field: &'static str,
+    text: Option<&'a Text<'_>>,
+) -> Result<Option<&'a str>, Problem> {
     match text.map(Text::as_str) {
         Some(text) if text.len() > MAX_TEXT => {
             Err(Problem::invalid(field, format!("must be at most {MAX_TEXT} bytes")))

@@ -21,7 +21,10 @@ use super::{
 use crate::{
     app::{
         breakers::BreakerCell,
-        calls::{CallAsk, CallDecision, CallTargets, LimiterAsk, MAX_LIMITERS, Missing, OutcomeAnswer, OutcomeReport},
+        calls::{
+            CallAsk, CallDecision, CallTargets, LimiterAsk, MAX_LIMITERS, Missing, OutcomeAnswer,
+            OutcomeReport,
+        },
         definitions::OnExisting,
         limiters::{LimiterCell, Marks},
         text::Text,
@@ -158,11 +161,14 @@ async fn create_missing(
     loop {
         match &missing {
             Missing::Breaker(name) => {
-                let (Some(spec), Ok(key)) = (config.breaker.take(), Name::try_from(name.as_str())) else { break };
+                let (Some(spec), Ok(key)) = (config.breaker.take(), Name::try_from(name.as_str())) else {
+                    break;
+                };
                 state.board.declare::<BreakerCell>(key, spec, OnExisting::Keep).await?;
             }
             Missing::Limiter(name) => {
-                let (Some(spec), Ok(key)) = (config.limiters.remove(name), Name::try_from(name.as_str())) else {
+                let (Some(spec), Ok(key)) = (config.limiters.remove(name), Name::try_from(name.as_str()))
+                else {
                     break;
                 };
                 state.board.declare::<LimiterCell>(key, spec, OnExisting::Keep).await?;

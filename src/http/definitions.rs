@@ -28,7 +28,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Conditions {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let text = |name: HeaderName| header_text(&parts.headers, &name);
-        Ok(Self(Precondition { if_match: text(header::IF_MATCH), if_none_match: text(header::IF_NONE_MATCH) }))
+        Ok(Self(Precondition {
+            if_match: text(header::IF_MATCH),
+            if_none_match: text(header::IF_NONE_MATCH),
+        }))
     }
 }
 

@@ -23,15 +23,18 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'u
 
 /// Written when first asked for: the start of the server does not wait for it.
 struct Document {
-    document: OpenApi,
+    description: OpenApi,
     json: OnceLock<bytes::Bytes>,
     config: Arc<utoipa_swagger_ui::Config<'static>>,
 }
 
 pub(super) fn routes(document: OpenApi) -> Router {
     let config = utoipa_swagger_ui::Config::new(["/openapi.json"]).use_base_layout();
-    let shared: &'static Document =
-        Box::leak(Box::new(Document { document, json: OnceLock::new(), config: Arc::new(config) }));
+    let shared: &'static Document = Box::leak(Box::new(Document {
+        description: document,
+        json: OnceLock::new(),
+        config: Arc::new(config),
+    }));
     Router::new()
         .route("/", get(|| async { Redirect::temporary("/docs/") }))
         .route("/docs", get(|| async { Redirect::temporary("/docs/") }))
@@ -43,12 +46,12 @@ pub(super) fn routes(document: OpenApi) -> Router {
 
 impl Document {
     fn json(&self) -> Response {
-        let text = self.json.get_or_init(|| serde_json::to_vec(&self.document).unwrap_or_default().into());
+        let text = self.json.get_or_init(|| serde_json::to_vec(&self.description).unwrap_or_default().into());
         json_response(StatusCode::OK, text.clone())
     }
 
     fn yaml(&self) -> Response {
-        match self.document.to_yaml() {
+        match self.description.to_yaml() {
             Ok(text) => ([(header::CONTENT_TYPE, "application/yaml")], text).into_response(),
             Err(error) => Problem::new(Code::InternalError, error.to_string()).into_response(),
         }

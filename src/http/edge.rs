@@ -114,7 +114,9 @@ impl Inner {
         let work = AssertUnwindSafe(self.dispatch(request)).catch_unwind();
         match tokio::time::timeout(self.limits.request_timeout, work).await {
             Ok(Ok(response)) => response,
-            Ok(Err(_)) => Problem::new(Code::InternalError, "the server has a bug; see its log").into_response(),
+            Ok(Err(_)) => {
+                Problem::new(Code::InternalError, "the server has a bug; see its log").into_response()
+            }
             Err(_) => {
                 let seconds = self.limits.request_timeout.as_secs_f64();
                 Problem::new(Code::RequestTimeout, format!("the request took longer than {seconds} s"))
@@ -132,17 +134,17 @@ impl Inner {
         let mut router = self.router.clone();
         if request.headers().contains_key(header::CONTENT_ENCODING) {
             let mut service = RequestDecompressionLayer::new().no_br().no_deflate().layer(router);
-            return service.call(request.map(Body::new)).await.map_or_else(
-                |error| match error {},
-                |response| response.map(Body::new),
-            );
+            return service
+                .call(request.map(Body::new))
+                .await
+                .map_or_else(|error| match error {}, |response| response.map(Body::new));
         }
         if worth_compressing(&request) {
             let mut service = CompressionLayer::new().no_br().no_deflate().layer(router);
-            return service.call(request).await.map_or_else(
-                |error| match error {},
-                |response| response.map(Body::new),
-            );
+            return service
+                .call(request)
+                .await
+                .map_or_else(|error| match error {}, |response| response.map(Body::new));
         }
         match router.call(request).await {
             Ok(response) => response,
@@ -150,15 +152,23 @@ impl Inner {
         }
     }
 
-    fn finish(&self, start: Time, route: usize, method: &Method, uri: &Uri, id: &HeaderValue, status: StatusCode) {
+    fn finish(
+        &self,
+        start: Time,
+        route: usize,
+        method: &Method,
+        uri: &Uri,
+        id: &HeaderValue,
+        status: StatusCode,
+    ) {
         let seconds = self.board.clock.now().since(start).as_secs_f64();
         self.board.telemetry.count_request(route, method.as_str(), status.as_u16(), seconds);
-        let (route, path) = (template(route), uri.path());
+        let (route_index, route, path) = (route, template(route), uri.path());
         let id = id.to_str().unwrap_or_default();
         // The query may hold what does not belong into a log; the path does not.
         if status.is_server_error() {
             tracing::warn!(target: "access", %method, path, route, status = status.as_u16(), seconds, id, "request");
-        } else if status.is_client_error() || !is_hot(route_of(path)) {
+        } else if status.is_client_error() || !is_hot(route_index) {
             tracing::info!(target: "access", %method, path, route, status = status.as_u16(), seconds, id, "request");
         } else {
             tracing::debug!(target: "access", %method, path, route, status = status.as_u16(), seconds, id, "request");

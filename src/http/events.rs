@@ -77,10 +77,13 @@ async fn event_list(
     let filter = EventFilter { resource: query.resource, name: query.name, kind: query.kind };
     let accept = headers.get(header::ACCEPT).and_then(|a| a.to_str().ok()).unwrap_or_default();
     if accept.contains("text/event-stream") {
-        let resume = match headers.get(LAST_EVENT_ID).map(|id| id.to_str().unwrap_or_default().trim().parse()) {
+        let resume = match headers.get(LAST_EVENT_ID).map(|id| id.to_str().unwrap_or_default().trim().parse())
+        {
             None => query.last_event_id,
             Some(Ok(id)) => Some(id),
-            Some(Err(_)) => return Err(Problem::new(Code::BadRequest, "Last-Event-ID must be the id of an event")),
+            Some(Err(_)) => {
+                return Err(Problem::new(Code::BadRequest, "Last-Event-ID must be the id of an event"));
+            }
         };
         return stream_events(state, filter, resume);
     }
@@ -149,7 +152,8 @@ impl Feed {
         loop {
             let (events, gap) = self.state.board.events_after(self.after, CHUNK).await.ok()?;
             if gap {
-                self.ready.push_back(Event::default().event("gap").data(format!("{{\"after\":{}}}", self.after)));
+                self.ready
+                    .push_back(Event::default().event("gap").data(format!("{{\"after\":{}}}", self.after)));
             }
             let Some(last) = events.last() else { return Some(()) };
             self.after = last.id;

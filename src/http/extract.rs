@@ -71,9 +71,7 @@ async fn read_body(parts: &Parts, body: Body) -> Result<Bytes, Problem> {
         Err(error) if error.is::<LengthLimitError>() => {
             Err(Problem::new(Code::PayloadTooLarge, format!("the body is larger than {limit} bytes")))
         }
-        Err(error) => {
-            Err(Problem::new(Code::BadRequest, format!("the body could not be read: {error}")))
-        }
+        Err(error) => Err(Problem::new(Code::BadRequest, format!("the body could not be read: {error}"))),
     }
 }
 

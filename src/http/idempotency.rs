@@ -43,7 +43,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Once {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let Some(value) = parts.headers.get(KEY) else { return Ok(Self(None)) };
-        let key = value.to_str().ok().map(|text| text.trim().trim_matches('"')).filter(|text| !text.is_empty());
+        let key =
+            value.to_str().ok().map(|text| text.trim().trim_matches('"')).filter(|text| !text.is_empty());
         let Some(key) = key.filter(|key| key.len() <= MAX_KEY) else {
             return Err(Problem::new(
                 Code::BadRequest,

@@ -53,8 +53,14 @@ fn name_field<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Problem {
             let path = error.path().to_string();
             let field = match (path.as_str(), quoted(&message)) {
                 (".", Some(field)) => field.to_owned(),
-                (path, Some(field)) if message.starts_with("missing field") || message.starts_with("unknown field") => {
-                    if path.rsplit('.').next() == Some(field) { path.to_owned() } else { format!("{path}.{field}") }
+                (path, Some(field))
+                    if message.starts_with("missing field") || message.starts_with("unknown field") =>
+                {
+                    if path.rsplit('.').next() == Some(field) {
+                        path.to_owned()
+                    } else {
+                        format!("{path}.{field}")
+                    }
                 }
                 (".", None) => "body".to_owned(),
                 (path, _) => path.to_owned(),
@@ -125,7 +131,8 @@ fn non_number_field(text: &[u8]) -> Problem {
     let Ok(value) = serde_json::from_slice::<serde_json::Value>(text) else {
         return Problem::new(Code::BadJson, "the body is not JSON: NaN and Infinity are no JSON numbers");
     };
-    let (field, word) = find_mark(&value, String::new()).unwrap_or_else(|| ("body".to_owned(), "NaN".to_owned()));
+    let (field, word) =
+        find_mark(&value, String::new()).unwrap_or_else(|| ("body".to_owned(), "NaN".to_owned()));
     Problem::invalid(field, format!("{word} is not a number that can be used here"))
 }
 
@@ -152,7 +159,8 @@ impl<T: Serialize> IntoResponse for Json<T> {
         match serde_json::to_writer(&mut body, &self.0) {
             Ok(()) => json_response(StatusCode::OK, body.into()),
             Err(error) => {
-                Problem::new(Code::InternalError, format!("the answer could not be written: {error}")).into_response()
+                Problem::new(Code::InternalError, format!("the answer could not be written: {error}"))
+                    .into_response()
             }
         }
     }
@@ -194,7 +202,17 @@ mod tests {
     #[test]
     fn what_is_no_json_is_told_from_what_cannot_be_and_the_field_is_named() {
         let deep = "[".repeat(100_000);
-        for body in ["", " ", "{", "{\"inner\":", "nul", "{}x", "{'a':1}", deep.as_str(), "{\"inner\":{\"failure_rate\":1}} x"] {
+        for body in [
+            "",
+            " ",
+            "{",
+            "{\"inner\":",
+            "nul",
+            "{}x",
+            "{'a':1}",
+            deep.as_str(),
+            "{\"inner\":{\"failure_rate\":1}} x",
+        ] {
             assert_eq!(refused(body).0, Code::BadJson, "{body:.40}");
         }
         for (body, field) in [

@@ -337,9 +337,13 @@ async fn acquire_batch(State(state): State<AppState>, body: JsonBytes) -> Result
         .map(|item| {
             let name = item.limiter.as_str();
             let decision = match state.board.limiters.get(name) {
-                Some(cell) => {
-                    state.board.limiter_acquire(&cell, item.tokens, std::time::Duration::ZERO, client, &mut marks)
-                }
+                Some(cell) => state.board.limiter_acquire(
+                    &cell,
+                    item.tokens,
+                    std::time::Duration::ZERO,
+                    client,
+                    &mut marks,
+                ),
                 None => Err(not_found::<LimiterCell>(name)),
             };
             match decision {

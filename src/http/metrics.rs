@@ -10,10 +10,7 @@ use axum::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::AppState;
-use crate::app::{
-    Board,
-    definitions::Resource,
-};
+use crate::app::{Board, definitions::Resource};
 use crate::domain::breaker::StateName;
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
@@ -48,31 +45,41 @@ impl Family {
     /// A series. Names of resources need no escaping: see `domain::Name`.
     fn add(&mut self, metric: &str, name: &str, label: Option<(&str, &str)>, value: f64) {
         // Writing to a String does not fail.
-        drop(match label {
-            Some((key, label)) => writeln!(self.text, "{metric}{{name=\"{name}\",{key}=\"{label}\"}} {value}"),
+        let _ = match label {
+            Some((key, label)) => {
+                writeln!(self.text, "{metric}{{name=\"{name}\",{key}=\"{label}\"}} {value}")
+            }
             None => writeln!(self.text, "{metric}{{name=\"{name}\"}} {value}"),
-        });
+        };
     }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "metrics are floats by their format")]
 fn breakers(board: &Board, out: &mut String) {
     const R4J: &str = "resilience4j_circuitbreaker";
-    let mut state = Family::new("fuseboard_breaker_state", "gauge", "State of the breaker: 1 for the present one.");
+    let mut state =
+        Family::new("fuseboard_breaker_state", "gauge", "State of the breaker: 1 for the present one.");
     let mut calls = Family::new("fuseboard_breaker_calls_total", "counter", "Calls by what became of them.");
-    let mut flight = Family::new("fuseboard_breaker_in_flight", "gauge", "Calls that entered and did not report yet.");
-    let mut failures = Family::new("fuseboard_breaker_failure_count", "gauge", "Largest number of failures in a row.");
+    let mut flight =
+        Family::new("fuseboard_breaker_in_flight", "gauge", "Calls that entered and did not report yet.");
+    let mut failures =
+        Family::new("fuseboard_breaker_failure_count", "gauge", "Largest number of failures in a row.");
     let mut generation = Family::new("fuseboard_breaker_transitions_total", "counter", "Changes of state.");
     let mut r_state = Family::new(&format!("{R4J}_state"), "gauge", "The states of the circuit breaker");
     let mut r_calls =
         Family::new(&format!("{R4J}_calls_seconds"), "summary", "Total number of calls and their duration");
     let mut r_buffered =
         Family::new(&format!("{R4J}_buffered_calls"), "gauge", "The number of buffered calls in the window");
-    let mut r_slow = Family::new(&format!("{R4J}_slow_calls"), "gauge", "The number of slow calls in the window");
+    let mut r_slow =
+        Family::new(&format!("{R4J}_slow_calls"), "gauge", "The number of slow calls in the window");
     let mut r_rate = Family::new(&format!("{R4J}_failure_rate"), "gauge", "The failure rate, -1 if unknown");
-    let mut r_slow_rate = Family::new(&format!("{R4J}_slow_call_rate"), "gauge", "The slow call rate, -1 if unknown");
-    let mut r_denied =
-        Family::new(&format!("{R4J}_not_permitted_calls_total"), "counter", "Total number of calls not permitted");
+    let mut r_slow_rate =
+        Family::new(&format!("{R4J}_slow_call_rate"), "gauge", "The slow call rate, -1 if unknown");
+    let mut r_denied = Family::new(
+        &format!("{R4J}_not_permitted_calls_total"),
+        "counter",
+        "Total number of calls not permitted",
+    );
     let now = board.clock.now();
     for name in board.breakers.names() {
         let Some(cell) = board.breakers.get(name.as_str()) else { continue };
@@ -105,10 +112,9 @@ fn breakers(board: &Board, out: &mut String) {
             r_calls.add(&format!("{R4J}_calls_seconds_sum"), name, kind, seconds);
         }
         let w = view.buffered;
-        for (kind, count, slow) in [
-            ("successful", w.total - w.failed, w.slow - w.slow_failed),
-            ("failed", w.failed, w.slow_failed),
-        ] {
+        for (kind, count, slow) in
+            [("successful", w.total - w.failed, w.slow - w.slow_failed), ("failed", w.failed, w.slow_failed)]
+        {
             r_buffered.add(&format!("{R4J}_buffered_calls"), name, Some(("kind", kind)), f64::from(count));
             r_slow.add(&format!("{R4J}_slow_calls"), name, Some(("kind", kind)), f64::from(slow));
         }
@@ -119,7 +125,18 @@ fn breakers(board: &Board, out: &mut String) {
         r_denied.add(&denied, name, Some(("kind", "not_permitted")), m.rejected_calls as f64);
     }
     let families = [
-        state, calls, flight, failures, generation, r_state, r_calls, r_buffered, r_slow, r_rate, r_slow_rate, r_denied,
+        state,
+        calls,
+        flight,
+        failures,
+        generation,
+        r_state,
+        r_calls,
+        r_buffered,
+        r_slow,
+        r_rate,
+        r_slow_rate,
+        r_denied,
     ];
     out.extend(families.into_iter().map(|family| family.text));
 }
@@ -127,9 +144,12 @@ fn breakers(board: &Board, out: &mut String) {
 #[expect(clippy::cast_precision_loss, reason = "metrics are floats by their format")]
 fn limiters(board: &Board, out: &mut String) {
     const R4J: &str = "resilience4j_ratelimiter";
-    let mut available = Family::new("fuseboard_limiter_available_tokens", "gauge", "Tokens that could be taken now.");
-    let mut in_use = Family::new("fuseboard_limiter_in_use_tokens", "gauge", "Tokens held by leases and calls.");
-    let mut waiting = Family::new("fuseboard_limiter_waiting", "gauge", "Reservations whose time has not come.");
+    let mut available =
+        Family::new("fuseboard_limiter_available_tokens", "gauge", "Tokens that could be taken now.");
+    let mut in_use =
+        Family::new("fuseboard_limiter_in_use_tokens", "gauge", "Tokens held by leases and calls.");
+    let mut waiting =
+        Family::new("fuseboard_limiter_waiting", "gauge", "Reservations whose time has not come.");
     let mut requests = Family::new("fuseboard_limiter_requests_total", "counter", "Requests for tokens.");
     let mut throttled =
         Family::new("fuseboard_limiter_throttled_total", "counter", "Requests refused or made to wait.");
@@ -137,7 +157,8 @@ fn limiters(board: &Board, out: &mut String) {
     let mut clients = Family::new("fuseboard_limiter_clients", "gauge", "Clients seen in the last minute.");
     let mut r_available =
         Family::new(&format!("{R4J}_available_permissions"), "gauge", "The number of available permissions");
-    let mut r_waiting = Family::new(&format!("{R4J}_waiting_threads"), "gauge", "The number of waiting threads");
+    let mut r_waiting =
+        Family::new(&format!("{R4J}_waiting_threads"), "gauge", "The number of waiting threads");
     let now = board.clock.now();
     for name in board.limiters.names() {
         let Some(cell) = board.limiters.get(name.as_str()) else { continue };
@@ -148,19 +169,27 @@ fn limiters(board: &Board, out: &mut String) {
         waiting.add("fuseboard_limiter_waiting", name, None, view.waiting as f64);
         requests.add("fuseboard_limiter_requests_total", name, None, view.total_requests as f64);
         throttled.add("fuseboard_limiter_throttled_total", name, None, view.throttled_requests as f64);
-        blocked.add("fuseboard_limiter_blocked_seconds", name, None, view.blocked_seconds.unwrap_or_default());
+        blocked.add(
+            "fuseboard_limiter_blocked_seconds",
+            name,
+            None,
+            view.blocked_seconds.unwrap_or_default(),
+        );
         clients.add("fuseboard_limiter_clients", name, None, f64::from(view.live_clients));
         r_available.add(&format!("{R4J}_available_permissions"), name, None, view.available_tokens.floor());
         r_waiting.add(&format!("{R4J}_waiting_threads"), name, None, view.waiting as f64);
     }
-    let families = [available, in_use, waiting, requests, throttled, blocked, clients, r_available, r_waiting];
+    let families =
+        [available, in_use, waiting, requests, throttled, blocked, clients, r_available, r_waiting];
     out.extend(families.into_iter().map(|family| family.text));
 }
 
 #[expect(clippy::cast_precision_loss, reason = "metrics are floats by their format")]
 fn retry_policies(board: &Board, out: &mut String) {
-    let mut attempts = Family::new("fuseboard_retry_attempts_total", "counter", "Attempts by what became of them.");
-    let mut budget = Family::new("fuseboard_retry_budget_remaining", "gauge", "Retries that would be granted now.");
+    let mut attempts =
+        Family::new("fuseboard_retry_attempts_total", "counter", "Attempts by what became of them.");
+    let mut budget =
+        Family::new("fuseboard_retry_budget_remaining", "gauge", "Retries that would be granted now.");
     let now = board.clock.now();
     for name in board.retry_policies.names() {
         let Some(cell) = board.retry_policies.get(name.as_str()) else { continue };

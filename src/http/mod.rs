@@ -59,7 +59,6 @@ pub fn api(metrics_enabled: bool) -> OpenApiRouter<AppState> {
 }
 
 /// The router of a running server.
-#[must_use]
 pub fn router(state: AppState, metrics_enabled: bool) -> Router {
     let (router, document) = api(metrics_enabled).split_for_parts();
     router.with_state(state).merge(docs::routes(openapi::finish(document)))

@@ -3,7 +3,8 @@
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
-        Components, Info, License, OpenApi, RefOr, Response, content::ContentBuilder,
+        Components, Info, License, OpenApi, RefOr, Response,
+        content::ContentBuilder,
         path::Operation,
         security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
         tag::TagBuilder,

@@ -40,7 +40,12 @@ pub struct Refusal<'a> {
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
 /// The answer as it is, or the refusal as a status.
-pub fn answer<T: Serialize>(query: StrictQuery, body: T, refusal: Option<&Refusal<'_>>, remaining: Option<f64>) -> Response {
+pub fn answer<T: Serialize>(
+    query: StrictQuery,
+    body: T,
+    refusal: Option<&Refusal<'_>>,
+    remaining: Option<f64>,
+) -> Response {
     let Some(refusal) = refusal.filter(|_| query.strict) else { return Json(body).into_response() };
     let code = match refusal.reason {
         DenyReason::BreakerOpen | DenyReason::HalfOpenFull => Code::BreakerOpen,

@@ -53,7 +53,9 @@ impl Store {
             .max_connections(4)
             .acquire_timeout(Duration::from_secs(5))
             .idle_timeout(Duration::from_secs(60))
-            .connect_lazy_with(connect.clone().create_if_missing(false).read_only(true).pragma("query_only", "ON"));
+            .connect_lazy_with(
+                connect.clone().create_if_missing(false).read_only(true).pragma("query_only", "ON"),
+            );
         let (writer, task) = Writer::new(connection, connect, options.queue, clock);
         Ok((Self { writer, readers }, task))
     }

@@ -39,7 +39,7 @@ struct Done {
 }
 
 trait Job: Send {
-    fn run<'c>(self: Box<Self>, connection: &'c mut Connection) -> JobFuture<'c>;
+    fn run(self: Box<Self>, connection: &mut Connection) -> JobFuture<'_>;
     fn refuse(self: Box<Self>, error: StoreError);
 }
 
@@ -56,7 +56,7 @@ where
     F: for<'c> FnOnce(&'c mut Connection) -> WriteFuture<'c, T> + Send + 'static,
     A: FnOnce(T) -> U + Send + 'static,
 {
-    fn run<'c>(self: Box<Self>, connection: &'c mut Connection) -> JobFuture<'c> {
+    fn run(self: Box<Self>, connection: &mut Connection) -> JobFuture<'_> {
         let Self { operation, apply, reply } = *self;
         Box::pin(async move {
             // A caller that went away does not undo what is on disk: replies that nobody takes are dropped.
@@ -275,7 +275,7 @@ impl WriterTask {
         settles: &mut Vec<Settle>,
     ) -> Result<(), StoreError> {
         let connection = self.begin().await?;
-        while let Some(job) = jobs.next() {
+        for job in jobs.by_ref() {
             if !single && let Err(error) = execute(connection, "SAVEPOINT op").await {
                 job.refuse(error.clone());
                 return Err(error);

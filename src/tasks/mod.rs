@@ -33,9 +33,7 @@ pub fn start(board: &Arc<Board>, tracker: &TaskTracker, stop: &CancellationToken
         Box::pin(async move { board.save_changed().await.map(drop) })
     });
     every("tokens", Duration::from_secs(2), |board| Box::pin(async move { board.tokens_load().await }));
-    every("probe_disk", Duration::from_secs(1), |board| {
-        Box::pin(async move { board.probe_disk().await })
-    });
+    every("probe_disk", Duration::from_secs(1), |board| Box::pin(async move { board.probe_disk().await }));
     every("prune", Duration::from_secs(30), |board| Box::pin(async move { board.prune().await.map(drop) }));
     tracker.spawn(flush(Arc::clone(board), stop.clone()));
 }
@@ -60,7 +58,11 @@ async fn repeat(
     }
 }
 
-async fn supervise(name: &'static str, board: &Board, step: impl Future<Output = Result<(), StoreError>>) -> bool {
+async fn supervise(
+    name: &'static str,
+    board: &Board,
+    step: impl Future<Output = Result<(), StoreError>>,
+) -> bool {
     let problem = match AssertUnwindSafe(step).catch_unwind().await {
         Ok(Ok(())) => return true,
         Ok(Err(error)) => error.to_string(),

@@ -43,5 +43,8 @@ pub async fn states_load(
     connection: &mut Connection,
     kind: &str,
 ) -> Result<Vec<(String, String)>, StoreError> {
-    Ok(sqlx::query_as("SELECT name, state FROM states WHERE kind = ?1").bind(kind).fetch_all(connection).await?)
+    Ok(sqlx::query_as("SELECT name, state FROM states WHERE kind = ?1")
+        .bind(kind)
+        .fetch_all(connection)
+        .await?)
 }

@@ -44,5 +44,6 @@ pub async fn token_add(connection: &mut Connection, token: &TokenRow) -> Result<
 
 /// Removes a token; false if there was none.
 pub async fn token_delete(connection: &mut Connection, id: &str) -> Result<bool, StoreError> {
-    Ok(sqlx::query("DELETE FROM tokens WHERE id = ?1").bind(id).execute(connection).await?.rows_affected() > 0)
+    Ok(sqlx::query("DELETE FROM tokens WHERE id = ?1").bind(id).execute(connection).await?.rows_affected()
+        > 0)
 }

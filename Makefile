@@ -1,0 +1,96 @@
+# `make run` starts a server, `make test` runs every test; `make help` lists the rest.
+
+CARGO  ?= cargo
+PYTHON ?= python3
+VENV   ?= $(CURDIR)/.venv
+BIN    := $(CURDIR)/target/debug/fuseboard
+ARGS   ?=
+
+export PIP_NO_INPUT := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+# As root apt-get just works; otherwise only a sudo that asks nothing is used. Nothing here reads from a terminal.
+APT = $(if $(filter 0,$(shell id -u)),,sudo -n )env DEBIAN_FRONTEND=noninteractive apt-get
+CAN_INSTALL = command -v apt-get >/dev/null && { [ "$$(id -u)" = 0 ] || command -v sudo >/dev/null; }
+
+PYTHON_TESTS := $(wildcard clients/python/tests)
+PYTHON_NEEDS := $(wildcard clients/python/pyproject.toml demo/requirements.txt)
+
+.DEFAULT_GOAL := help
+# The steps share target/ and are meant to be read in order.
+.NOTPARALLEL:
+.PHONY: help run build test rust-test pytest python-test tools check fmt fmt-check clippy ci openapi openapi-check docs clean
+
+help: ## This list
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 16
+
+run: ## Start a server on 127.0.0.1:7077 (ARGS="--config fuseboard.toml" adds flags)
+	$(CARGO) run --release --locked -- serve $(ARGS)
+
+build:
+	$(CARGO) build --locked --bin fuseboard
+
+test: tools rust-test pytest ## All tests, Rust and Python; installs what they need
+
+rust-test:
+	$(CARGO) test --locked
+
+# Against the binary that is there; `cargo test` has built it.
+pytest: $(if $(PYTHON_TESTS),$(BIN) $(VENV)/.installed)
+	@if [ -d clients/python/tests ]; then \
+		cd clients/python && FUSEBOARD_BIN="$(BIN)" "$(VENV)/bin/python" -m pytest -ra $(PYTEST_ARGS); \
+	else echo "no Python client here, its tests are left out"; fi
+
+python-test: build pytest ## Only the tests of the Python client
+
+# promtool checks the text of /metrics. Without it the tests still run.
+tools:
+	@if ! command -v promtool >/dev/null; then \
+		if $(CAN_INSTALL); then \
+			echo "installing prometheus for promtool"; \
+			{ $(APT) update -qq && $(APT) install -qq -y --no-install-recommends prometheus; } </dev/null >/dev/null \
+				|| echo "promtool could not be installed; going on without it"; \
+		else echo "promtool is missing (Debian package prometheus); going on without it"; fi; \
+	fi
+
+$(VENV)/.installed: $(PYTHON_NEEDS)
+	@"$(PYTHON)" -m venv "$(VENV)" || { \
+		$(CAN_INSTALL) \
+		&& { $(APT) update -qq && $(APT) install -qq -y --no-install-recommends python3-venv; } </dev/null >/dev/null \
+		&& "$(PYTHON)" -m venv --clear "$(VENV)"; }
+	"$(VENV)/bin/python" -m pip install -q -e 'clients/python[test]' $(addprefix -r ,$(wildcard demo/requirements.txt))
+	@touch "$@"
+
+$(BIN):
+	$(CARGO) build --locked --bin fuseboard
+
+check: fmt-check clippy build openapi-check ## Format, lints and API description: before every commit
+
+fmt: ## Format the code
+	@$(CARGO) fmt --version >/dev/null 2>&1 || rustup component add rustfmt
+	$(CARGO) fmt --all
+
+fmt-check:
+	@$(CARGO) fmt --version >/dev/null 2>&1 || rustup component add rustfmt
+	$(CARGO) fmt --all -- --check
+
+clippy: ## Lints; a warning is an error
+	@$(CARGO) clippy --version >/dev/null 2>&1 || rustup component add clippy
+	$(CARGO) clippy --all-targets --locked -- -D warnings
+
+ci: fmt-check clippy test openapi-check docs ## All that must hold; what .ci/run does
+	@echo "ci: all passed"
+
+openapi: build ## Write openapi.yaml from the code
+	"$(BIN)" openapi > openapi.yaml.new && mv openapi.yaml.new openapi.yaml
+
+openapi-check: $(BIN)
+	@"$(BIN)" openapi | diff -u openapi.yaml - \
+		|| { echo "openapi.yaml is not what the code says: run make openapi" >&2; exit 1; }
+
+docs: ## Documentation of the crate, in target/doc
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --locked --lib
+
+clean: ## Remove what was built and installed
+	$(CARGO) clean
+	rm -rf "$(VENV)" clients/python/.pytest_cache clients/python/.mypy_cache clients/python/.ruff_cache

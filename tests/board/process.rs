@@ -1,0 +1,132 @@
+//! The real program: signals, `kill -9`, the command line.
+
+use std::{
+    io::{BufRead, BufReader},
+    process::{Child, Command, Stdio},
+};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+struct Process {
+    child: Child,
+    url: String,
+}
+
+impl Process {
+    fn start(dir: &TempDir, extra: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_fuseboard"))
+            .args(["serve", "--listen", "127.0.0.1:0", "--log", "error", "--db"])
+            .arg(dir.path().join("board.db"))
+            .args(extra)
+            .env_remove("FUSEBOARD_TOKEN")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let url = line.trim().rsplit(' ').next().unwrap().to_owned();
+        Self { child, url }
+    }
+
+    fn signal(&self, name: &str) {
+        let status = Command::new("kill").args([name, &self.child.id().to_string()]).status().unwrap();
+        assert!(status.success());
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+async fn post(url: &str, path: &str, body: Value) -> Value {
+    let client = reqwest::Client::new();
+    client.post(format!("{url}{path}")).json(&body).send().await.unwrap().json().await.unwrap()
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_survives_kill_9() {
+    drop(tokio_rustls::rustls::crypto::ring::default_provider().install_default());
+    let dir = TempDir::new().unwrap();
+    for round in 0..4 {
+        let mut server = Process::start(&dir, &[]);
+        let client = reqwest::Client::new();
+        for old in 0..round {
+            let view: Value = client
+                .get(format!("{}/v1/breakers/b{old}", server.url))
+                .send()
+                .await
+                .unwrap()
+                .json()
+                .await
+                .unwrap();
+            assert_eq!(view["state"], "forced_open", "round {round}: {view}");
+        }
+        let name = format!("{}/v1/breakers/b{round}", server.url);
+        assert_eq!(client.put(&name).json(&json!({})).send().await.unwrap().status(), 201);
+        let forced =
+            post(&server.url, &format!("/v1/breakers/b{round}/state"), json!({ "target": "forced_open" }))
+                .await;
+        assert_eq!(forced["state"], "forced_open");
+        server.child.kill().unwrap();
+        server.child.wait().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn sigterm_ends_with_success_and_sighup_applies_the_file() {
+    drop(tokio_rustls::rustls::crypto::ring::default_provider().install_default());
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("fuseboard.toml");
+    let write = |threshold: u32| {
+        std::fs::write(
+            &file,
+            format!("[server]\nshutdown_delay_seconds = 0\n[breakers.b]\nfailure_threshold = {threshold}\n"),
+        )
+        .unwrap();
+    };
+    write(2);
+    let mut server = Process::start(&dir, &["--config", file.to_str().unwrap()]);
+    let client = reqwest::Client::new();
+    let url = format!("{}/v1/breakers/b", server.url);
+    let view = || async { client.get(&url).send().await.unwrap().json::<Value>().await.unwrap() };
+    assert_eq!(view().await["threshold"], 2);
+    let call = post(&server.url, "/v1/calls", json!({ "breaker": "b" })).await;
+    let path = format!("/v1/calls/{}/outcome", call["call_id"].as_str().unwrap());
+    post(&server.url, &path, json!({ "outcome": "failure" })).await;
+    write(9);
+    server.signal("-HUP");
+    let changed = async {
+        while view().await["threshold"] != 9 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(10), changed).await.expect("the change is in force");
+    assert_eq!(view().await["failure_count"], 1, "state is kept");
+    server.signal("-TERM");
+    assert_eq!(server.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn beyond_loopback_it_refuses_to_start_without_a_token() {
+    let dir = TempDir::new().unwrap();
+    let run = |args: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_fuseboard"))
+            .args(args)
+            .arg("--db")
+            .arg(dir.path().join("board.db"))
+            .env_remove("FUSEBOARD_TOKEN")
+            .output()
+            .unwrap()
+    };
+    let refused = run(&["serve", "--listen", "0.0.0.0:0"]);
+    assert!(!refused.status.success());
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("--insecure-no-auth"));
+    let made = run(&["token", "create", "ops", "--scope", "admin"]);
+    assert!(String::from_utf8_lossy(&made.stdout).starts_with("fb_"));
+    let listed = String::from_utf8_lossy(&run(&["token", "list"]).stdout).into_owned();
+    assert!(listed.contains("ops") && !listed.contains(String::from_utf8_lossy(&made.stdout).trim()));
+}
