@@ -375,7 +375,7 @@ impl File {
     /// Parses a file's text; an unknown key is an error that names the nearest known one.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
         toml::from_str(text).map_err(|error| {
-            let line = error.span().map(|span| text[..span.start.min(text.len())].lines().count().max(1));
+            let line = error.span().map(|span| 1 + text[..span.start.min(text.len())].matches('\n').count());
             let message = with_suggestion(error.message());
             ConfigError(line.map_or(message.clone(), |line| format!("line {line}: {message}")))
         })

@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import fuseboard
+from fuseboard import current
 from fuseboard.resilience import circuit_breaker, rate_limit
 
 CALLS, ROUNDS = 2000, 5
@@ -79,6 +80,7 @@ def main() -> None:
                 "limiter and breaker": limit(circuit_breaker("d")(async_noop)),
             }.items():
                 print(f"{'async ' + name:32}{asyncio.run(async_cost(func_async)):8.1f} us")
+            current.board().close()
         finally:
             server.kill()
             server.wait()

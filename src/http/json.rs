@@ -15,8 +15,14 @@ use super::problem::{Code, Problem};
 
 /// Parses a body.
 ///
-/// The fast way first; only a body that fails is read again to find out where.
+/// Every body is an object: serde would also take a struct's fields from an array, in their order. The fast way comes
+/// first; only a body that fails is read again to find out where.
 pub fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Problem> {
+    if body.trim_ascii_start().first().is_some_and(|first| *first != b'{')
+        && serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok()
+    {
+        return Err(Problem::invalid("body", "must be a JSON object"));
+    }
     let mut reader = serde_json::Deserializer::from_slice(body);
     let error = match T::deserialize(&mut reader).and_then(|value| reader.end().map(|()| value)) {
         Ok(value) => return Ok(value),
@@ -30,7 +36,8 @@ fn explain<'a, T: Deserialize<'a>>(body: &'a [u8], error: &serde_json::Error) ->
         return Problem::new(Code::BadJson, "the body is empty; a JSON document is needed");
     }
     let is_number = error.to_string().starts_with("number out of range");
-    if error.classify() == Category::Data || is_number {
+    let is_json = || serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok();
+    if is_number || error.classify() == Category::Data && is_json() {
         return name_field::<T>(body);
     }
     // Python's json.dumps writes bare NaN and Infinity. That is a value out of range more than a typing error.
@@ -54,7 +61,9 @@ fn name_field<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Problem {
             let field = match (path.as_str(), quoted(&message)) {
                 (".", Some(field)) => field.to_owned(),
                 (path, Some(field))
-                    if message.starts_with("missing field") || message.starts_with("unknown field") =>
+                    if ["missing field", "unknown field", "duplicate field"]
+                        .iter()
+                        .any(|start| message.starts_with(start)) =>
                 {
                     if path.rsplit('.').next() == Some(field) {
                         path.to_owned()

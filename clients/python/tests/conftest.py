@@ -72,6 +72,13 @@ class Server:
         self._process.send_signal(signal.SIGCONT)
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Timeouts that a busy machine keeps, for this process and its children: it must not look away."""
+    monkeypatch.setenv("FUSEBOARD_TIMEOUT", "10")
+    monkeypatch.setenv("FUSEBOARD_CONNECT_TIMEOUT", "5")
+
+
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
     """A server that the default board of this process is configured for."""

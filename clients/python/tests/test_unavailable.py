@@ -33,6 +33,11 @@ class Boom(Exception):
     pass
 
 
+@pytest.fixture(autouse=True)
+def patience() -> None:
+    """The timeouts are the defaults: they are what is tested here."""
+
+
 def duration(func: Callable[[], object]) -> float:
     start = time.monotonic()
     func()

@@ -220,8 +220,14 @@ impl Model {
             Shape::Open { .. } => return Reported::Expired,
         }
         match outcome {
-            Outcome::Success => self.metrics.success_calls += 1,
-            Outcome::Failure => self.metrics.failure_calls += 1,
+            Outcome::Success => {
+                self.metrics.success_calls += 1;
+                self.metrics.success_time += Duration::from_secs_f64(seconds);
+            }
+            Outcome::Failure => {
+                self.metrics.failure_calls += 1;
+                self.metrics.failure_time += Duration::from_secs_f64(seconds);
+            }
             Outcome::Ignored => self.metrics.ignored_calls += 1,
         }
         self.metrics.slow_calls += u64::from(slow && outcome != Outcome::Ignored);
