@@ -1,5 +1,11 @@
 //! Integration tests: each drives a real server over TCP, with a database file of its own and a manual clock.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on has failed; clippy knows only #[test] functions as tests"
+)]
+
 mod bad_input;
 mod breakers;
 mod calls;

@@ -6,6 +6,7 @@ import asyncio
 import functools
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -219,6 +220,53 @@ def test_it_waits_longer_than_one_question_lasts(name: str, monkeypatch: pytest.
         guarded()
         assert guarded() - start >= 0.45
     assert get_circuit_breaker(name).metrics.success_calls == 2
+
+
+class InFlight:
+    """Counts those inside."""
+
+    def __init__(self) -> None:
+        self.now = self.most = 0
+
+    def __call__(self) -> None:
+        self.now += 1
+        self.most = max(self.most, self.now)
+        time.sleep(0.02)
+        self.now -= 1
+
+
+@pytest.mark.parametrize("with_breaker", [False, True])
+def test_a_limit_on_calls_in_flight_is_given_back(
+    name: str, client: fuseboard.Client, with_breaker: bool
+) -> None:
+    client.limiter_put(name, {"algorithm": "concurrency", "limit": 2})
+    inside = InFlight()
+    guarded = rate_limit(name, 100)(circuit_breaker(name)(inside) if with_breaker else inside)
+    start = time.monotonic()
+    with ThreadPoolExecutor(6) as threads:
+        list(threads.map(lambda _: guarded(), range(24)))
+    assert inside.most <= 2
+    assert time.monotonic() - start < 5
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("with_breaker", [False, True])
+async def test_a_cancelled_call_is_no_longer_in_flight(
+    name: str, client: fuseboard.Client, with_breaker: bool
+) -> None:
+    client.limiter_put(name, {"algorithm": "concurrency", "limit": 1})
+
+    async def work(seconds: float) -> str:
+        await asyncio.sleep(seconds)
+        return "done"
+
+    guarded = rate_limit(name, 100)(circuit_breaker(name)(work) if with_breaker else work)
+    task = asyncio.create_task(guarded(60))
+    await asyncio.sleep(0.2)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await asyncio.wait_for(guarded(0), 5) == "done"
 
 
 @pytest.mark.parametrize("bad", [0, -1, float("inf"), float("nan")])

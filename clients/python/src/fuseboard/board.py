@@ -32,6 +32,10 @@ PATIENCE_SECONDS = 30.0
 """The longest slot that a limiter may give ahead; beyond it the caller asks again later."""
 GUARDED_PATIENCE_SECONDS = 5.0
 """The same where a breaker is asked too: its answer should not be older than this when the call starts."""
+ORDER_SECONDS = 0.05
+"""How long a failure waits for the outcomes that other threads sent before it."""
+READ_SECONDS = 0.25
+"""How long reading a state waits for the outcomes that other threads sent before it."""
 
 logger = logging.getLogger("fuseboard")
 encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode
@@ -130,7 +134,6 @@ class Board:
     def __init__(self, settings: Settings, transport: Transport | None = None) -> None:
         self.settings = settings
         self.client = settings.client or client_id()
-        self._own_transport = transport is None
         self.transport: Transport = transport or HttpTransport(settings)
         self._start_afresh()
         atexit.register(_last_flush, weakref.ref(self))
@@ -451,13 +454,17 @@ class Board:
 
     # outcomes
 
-    def report(self) -> Steps[None]:
-        """Send the pending outcomes and wait until the server has them. Never raises."""
+    def report(self, patience: float = ORDER_SECONDS) -> Steps[None]:
+        """Send the pending outcomes and wait until the server has them. Never raises.
+
+        Those that other threads are sending are waited for with some patience, so that a success that is on
+        its way does not arrive after a later failure and reset the count.
+        """
         if self.presence.away:
             return
         flights = self.outbox.in_the_air()
-        patience = time.monotonic() + self.settings.timeout
-        while self.outbox.still_in_the_air(flights) and time.monotonic() < patience:
+        until = time.monotonic() + patience
+        while self.outbox.still_in_the_air(flights) and time.monotonic() < until:
             yield Sleep(0.0005)
         while (flight := self.outbox.take()) is not None:
             body = encode({"items": [outcome.item() for outcome in flight.outcomes]}).encode("ascii")
@@ -491,7 +498,7 @@ class Board:
     def _ask(self, method: str, path: str) -> Steps[dict[str, Any] | None]:
         if not self._ready:
             self._get_ready()
-        yield from self.report()
+        yield from self.report(READ_SECONDS)
         self._gate()
         body = b"{}" if method == "POST" else None
         try:
@@ -519,7 +526,7 @@ class Board:
             return True
         busy = bool(self.outbox)
         if busy:
-            self._quietly(self.report())
+            self._quietly(self.report(0.0))
         while self._releases:
             self._quietly(self.release(*self._releases.popleft()))
         return busy
