@@ -10,6 +10,7 @@ import asyncio
 import atexit
 import json
 import logging
+import random
 import sys
 import time
 import weakref
@@ -34,7 +35,7 @@ GUARDED_PATIENCE_SECONDS = 5.0
 """The same where a breaker is asked too: its answer should not be older than this when the call starts."""
 ORDER_SECONDS = 0.05
 """How long a failure waits for the outcomes that other threads sent before it."""
-READ_SECONDS = 0.25
+READ_SECONDS = 1.0
 """How long reading a state waits for the outcomes that other threads sent before it."""
 
 logger = logging.getLogger("fuseboard")
@@ -217,6 +218,7 @@ class Board:
             self._get_ready()
         local = self._breaker(ask.breaker)
         declare = not ask.keys <= self._declared
+        refusals = 0
         while True:
             if self.presence.away:
                 self._gate_if_strict()
@@ -252,13 +254,15 @@ class Board:
                         raise
                 return permit
             retry_after = decision.get("retry_after_seconds")
-            if decision.get("reason") == "concurrency_full":
+            reason = decision.get("reason")
+            if reason == "concurrency_full":
                 ask.in_flight_counts = True
-            if decision.get("reason") not in ("rate_limited", "concurrency_full"):
+            if reason not in ("rate_limited", "concurrency_full"):
                 state = decision.get("breaker_state") or "open"
                 local.follow(state, retry_after)
                 raise Refused(decision.get("denied_by") or ask.breaker.name, state, retry_after)
-            yield Sleep(_pause(retry_after))
+            refusals += 1
+            yield Sleep(_pause(reason, retry_after, refusals))
 
     def _call(self, ask: Ask, declare: bool, flight: Flight | None) -> bytes:
         body = ask.head(self.client)
@@ -317,6 +321,7 @@ class Board:
             self._get_ready()
         key = ("limiter", limiter.name)
         declare = key not in self._declared
+        refusals = 0
         path = f"/v1/limiters/{_segment(limiter.name)}/acquire"
         while True:
             if self.presence.away:
@@ -349,7 +354,8 @@ class Board:
                 return Grant(True, decision.get("lease_id"))
             if patience is not None:
                 return Grant(False, None)
-            yield Sleep(_pause(decision.get("retry_after_seconds")))
+            refusals += 1
+            yield Sleep(_pause(decision.get("reason"), decision.get("retry_after_seconds"), refusals))
 
     def release(self, limiter: str, lease_id: str) -> Steps[None]:
         """End a permit of a limiter that counts calls in flight."""
@@ -568,8 +574,16 @@ def _not_found(name: str) -> FuseboardError:
     )
 
 
-def _pause(retry_after: float | None) -> float:
-    return min(max(retry_after or 0.05, 0.005), PATIENCE_SECONDS)
+def _pause(reason: object, retry_after: float | None, refusals: int) -> float:
+    """How long to wait before asking a limiter again."""
+    if reason == "concurrency_full":
+        # whoever is inside may leave at any time; retry_after is only when their permits end by themselves
+        pause = min(0.01 * 2.0 ** min(refusals, 6), retry_after or PATIENCE_SECONDS) * random.uniform(
+            0.5, 1.0
+        )
+    else:
+        pause = retry_after or 0.05
+    return min(max(pause, 0.005), PATIENCE_SECONDS)
 
 
 def _segment(name: str) -> str:

@@ -40,8 +40,8 @@ class Flight:
 
     __slots__ = ("outcomes", "thread")
 
-    def __init__(self, outcomes: list[Outcome]) -> None:
-        self.outcomes = outcomes
+    def __init__(self) -> None:
+        self.outcomes: list[Outcome] = []
         self.thread = threading.get_ident()
 
 
@@ -66,16 +66,18 @@ class Outbox:
         """What is to be sent now; give it to ``landed`` or ``put_back`` afterwards."""
         if not self._waiting:
             return None
-        taken: list[Outcome] = []
+        flight = Flight()
+        # in the air before the first leaves the queue: nobody sees it in neither place
+        self._flights.add(flight)
+        taken = flight.outcomes
         while len(taken) < limit:
             try:
                 taken.append(self._waiting.popleft())
             except IndexError:
                 break
         if not taken:
+            self._flights.discard(flight)
             return None
-        flight = Flight(taken)
-        self._flights.add(flight)
         return flight
 
     def landed(self, flight: Flight | None) -> None:
