@@ -10,14 +10,10 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{
-    json,
+    AppState, json,
     problem::{Code, Problem},
 };
 use crate::domain::Name;
-
-/// The largest body of an ordinary request, in bytes. Set by the configuration.
-#[derive(Clone, Copy, Debug)]
-pub struct BodyLimit(pub usize);
 
 /// A whole body that is JSON by its content type, not parsed yet.
 #[derive(Clone, Debug)]
@@ -35,12 +31,12 @@ impl JsonBytes {
     }
 }
 
-impl<S: Send + Sync> FromRequest<S> for JsonBytes {
+impl FromRequest<AppState> for JsonBytes {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
-        let bytes = read_body(&parts, body).await?;
+        let bytes = read_body(state.body_limit, body).await?;
         if !bytes.is_empty() {
             expect_json(&parts.headers)?;
         }
@@ -64,8 +60,7 @@ fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {
     Err(Problem::new(Code::UnsupportedMediaType, "send the body as application/json"))
 }
 
-async fn read_body(parts: &Parts, body: Body) -> Result<Bytes, Problem> {
-    let limit = parts.extensions.get::<BodyLimit>().map_or(1 << 20, |limit| limit.0);
+async fn read_body(limit: usize, body: Body) -> Result<Bytes, Problem> {
     match Limited::new(body, limit).collect().await {
         Ok(whole) => Ok(whole.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => {
