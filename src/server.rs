@@ -39,14 +39,15 @@ use crate::{
         self, AppState, ROUTES,
         auth::Access,
         edge::{Edge, EdgeLimits},
+        unparsed::Explained,
     },
     store::{Store, StoreError, StoreOptions},
     tasks,
     telemetry::Telemetry,
 };
 
-/// How long a client may take to send the head of a request, or to finish TLS.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often an HTTP/2 peer is asked whether it is still there.
+const H2_PING: Duration = Duration::from_secs(20);
 
 /// Why the server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -124,12 +125,8 @@ impl Server {
             max_requests_in_flight: config.max_requests_in_flight,
             request_timeout: config.request_timeout,
         };
-        let edge = Edge::new(
-            Arc::clone(&board),
-            http::router(state.clone(), config.metrics_enabled),
-            access,
-            limits,
-        );
+        let edge =
+            Edge::new(Arc::clone(&board), http::router(state.clone(), config.metrics_enabled), access, limits);
         let tracker = TaskTracker::new();
         let stop_tasks = CancellationToken::new();
         tasks::start(&board, &tracker, &stop_tasks);
@@ -153,17 +150,29 @@ impl Server {
         let Self { board, listener, tls, edge, state, config, writer, tracker, stop_tasks } = self;
         let connections = TaskTracker::new();
         let room = Arc::new(Semaphore::new(config.max_connections));
-        let close = CancellationToken::new();
+        let (close, abandon) = (CancellationToken::new(), CancellationToken::new());
+        let peer = Connections {
+            tls,
+            edge,
+            close: close.clone(),
+            abandon: abandon.clone(),
+            board: Arc::clone(&board),
+            head_timeout: config.head_timeout,
+        };
         let mut shutdown = pin!(shutdown);
         loop {
-            let Ok(permit) = Arc::clone(&room).acquire_owned().await else { break };
-            let accepted = tokio::select! {
-                accepted = listener.accept() => accepted,
+            // Without room, connections wait in the kernel's queue; a signal is heard all the same.
+            let next = async {
+                let permit = Arc::clone(&room).acquire_owned().await;
+                (listener.accept().await, permit)
+            };
+            let (accepted, permit) = tokio::select! {
+                next = next => next,
                 () = &mut shutdown => break,
             };
             match accepted {
                 Ok((stream, _)) => {
-                    let work = serve(stream, tls.clone(), edge.clone(), close.clone(), Arc::clone(&board));
+                    let work = serve(stream, peer.clone());
                     connections.spawn(async move {
                         work.await;
                         drop(permit);
@@ -185,7 +194,7 @@ impl Server {
             tokio::select! {
                 () = &mut delay => break,
                 accepted = listener.accept() => if let Ok((stream, _)) = accepted {
-                    connections.spawn(serve(stream, tls.clone(), edge.clone(), close.clone(), Arc::clone(&board)));
+                    connections.spawn(serve(stream, peer.clone()));
                 },
             }
         }
@@ -195,6 +204,8 @@ impl Server {
         connections.close();
         if tokio::time::timeout(config.drain, connections.wait()).await.is_err() {
             tracing::warn!(open = connections.len(), "some requests did not finish in time");
+            abandon.cancel();
+            connections.wait().await;
         }
         stop_tasks.cancel();
         tracker.close();
@@ -202,44 +213,73 @@ impl Server {
         let saved = board.save_for_stop().await;
         board.store.readers.close().await;
         // The writer ends when its last handle is gone.
-        drop((edge, state, board));
+        drop((peer, state, board));
         drop(tokio::time::timeout(Duration::from_secs(5), writer).await);
         saved
     }
 }
 
-async fn serve(
-    stream: TcpStream,
+/// What every connection shares.
+#[derive(Clone)]
+struct Connections {
     tls: Option<TlsAcceptor>,
     edge: Edge,
+    /// No more requests: finish what runs.
     close: CancellationToken,
+    /// Time is over.
+    abandon: CancellationToken,
     board: Arc<Board>,
-) {
-    board.telemetry.connections.inc();
-    // Small answers must not wait for more of them.
-    drop(stream.set_nodelay(true));
-    match tls {
-        None => connection(stream, edge, close).await,
-        Some(acceptor) => match tokio::time::timeout(HEAD_TIMEOUT, acceptor.accept(stream)).await {
-            Ok(Ok(stream)) => connection(stream, edge, close).await,
-            Ok(Err(error)) => tracing::debug!(%error, "TLS failed"),
-            Err(_) => tracing::debug!("TLS took too long"),
-        },
-    }
-    board.telemetry.connections.dec();
+    head_timeout: Duration,
 }
 
-async fn connection<S>(stream: S, edge: Edge, close: CancellationToken)
+async fn serve(stream: TcpStream, shared: Connections) {
+    let telemetry = Arc::clone(&shared.board.telemetry);
+    telemetry.connections.inc();
+    // Small answers must not wait for more of them.
+    drop(stream.set_nodelay(true));
+    let abandon = shared.abandon.clone();
+    let work = async {
+        match shared.tls.clone() {
+            None => connection(stream, shared).await,
+            Some(acceptor) => {
+                match tokio::time::timeout(shared.head_timeout, acceptor.accept(stream)).await {
+                    Ok(Ok(stream)) => connection(stream, shared).await,
+                    Ok(Err(error)) => tracing::debug!(%error, "TLS failed"),
+                    Err(_) => tracing::debug!("TLS took too long"),
+                }
+            }
+        }
+    };
+    abandon.run_until_cancelled(work).await;
+    telemetry.connections.dec();
+}
+
+async fn connection<S>(stream: S, shared: Connections)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let Connections { edge, close, head_timeout, .. } = shared;
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(64 * 1024);
-    builder.http2().timer(TokioTimer::new()).max_concurrent_streams(256);
-    let service = service_fn(move |request| edge.clone().handle(request));
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(head_timeout).max_buf_size(64 * 1024);
+    // A peer that vanished without a word is noticed by its silence.
+    builder.http2().timer(TokioTimer::new()).keep_alive_interval(H2_PING).max_concurrent_streams(256);
+    let heard = Arc::new(AtomicBool::new(false));
+    let first = Arc::clone(&heard);
+    let service = service_fn(move |request| {
+        first.store(true, Ordering::Relaxed);
+        edge.clone().handle(request)
+    });
+    // Until hyper knows whether it hears HTTP/1 or 2, it does not watch the time.
+    let silence = async {
+        tokio::time::sleep(head_timeout).await;
+        if heard.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
+    };
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(Explained::new(stream)), service));
     let result = tokio::select! {
         result = connection.as_mut() => result,
+        () = silence => return tracing::debug!("no request came in time"),
         () = close.cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await

@@ -1,7 +1,7 @@
 //! Extractors whose refusals are problems: path, query, JSON body.
 
 use axum::{
-    body::Body,
+    body::{Body, HttpBody},
     extract::{FromRequest, FromRequestParts, Request, rejection::PathRejection},
     http::{HeaderMap, header, request::Parts},
 };
@@ -61,11 +61,14 @@ fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {
 }
 
 async fn read_body(limit: usize, body: Body) -> Result<Bytes, Problem> {
+    let too_large = || Problem::new(Code::PayloadTooLarge, format!("the body is larger than {limit} bytes"));
+    // One that announces too much is not waited for.
+    if body.size_hint().lower() > limit as u64 {
+        return Err(too_large());
+    }
     match Limited::new(body, limit).collect().await {
         Ok(whole) => Ok(whole.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => {
-            Err(Problem::new(Code::PayloadTooLarge, format!("the body is larger than {limit} bytes")))
-        }
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
         Err(error) => Err(Problem::new(Code::BadRequest, format!("the body could not be read: {error}"))),
     }
 }

@@ -20,6 +20,7 @@ mod retry_policies;
 mod routes;
 mod strict;
 mod tokens;
+pub mod unparsed;
 
 use std::sync::{Arc, atomic::AtomicBool};
 

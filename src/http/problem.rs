@@ -106,6 +106,7 @@ impl Code {
             StatusCode::UNSUPPORTED_MEDIA_TYPE => Self::UnsupportedMediaType,
             StatusCode::REQUEST_TIMEOUT => Self::RequestTimeout,
             StatusCode::SERVICE_UNAVAILABLE => Self::Overloaded,
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE | StatusCode::URI_TOO_LONG => Self::HeadersTooLarge,
             status if status.is_client_error() => Self::BadRequest,
             _ => Self::InternalError,
         }
@@ -212,11 +213,11 @@ impl Problem {
         self.code
     }
 
-    /// The response; `instance` is the path of the request.
+    /// The body; `instance` is the path of the request.
     #[must_use]
-    pub fn respond(&self, instance: &str) -> Response {
+    pub fn body<'a>(&'a self, instance: &'a str) -> ProblemBody<'a> {
         let status = self.code.status();
-        let body = ProblemBody {
+        ProblemBody {
             kind: format!("urn:fuseboard:problem:{}", self.code.as_str()),
             title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
@@ -224,9 +225,15 @@ impl Problem {
             detail: &self.detail,
             errors: &self.errors,
             instance,
-        };
-        let mut response = Response::new(Body::from(serde_json::to_vec(&body).unwrap_or_default()));
-        *response.status_mut() = status;
+        }
+    }
+
+    /// The response; `instance` is the path of the request.
+    #[must_use]
+    pub fn respond(&self, instance: &str) -> Response {
+        let body = serde_json::to_vec(&self.body(instance)).unwrap_or_default();
+        let mut response = Response::new(Body::from(body));
+        *response.status_mut() = self.code.status();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         if let Some(span) = self.retry_after {
