@@ -126,7 +126,7 @@ impl Server {
             request_timeout: config.request_timeout,
         };
         let edge =
-            Edge::new(Arc::clone(&board), http::router(state.clone(), config.metrics_enabled), access, limits);
+            Edge::new(state.clone(), http::router(state.clone(), config.metrics_enabled), access, limits);
         let tracker = TaskTracker::new();
         let stop_tasks = CancellationToken::new();
         tasks::start(&board, &tracker, &stop_tasks);

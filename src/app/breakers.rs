@@ -100,7 +100,17 @@ impl BreakerCell {
         origin: Option<Origin<'_>>,
         work: impl FnOnce(&mut Breaker, Time, &mut Transitions) -> T,
     ) -> T {
-        let now = board.clock.now();
+        self.with_at(board, board.clock.now(), origin, work)
+    }
+
+    /// Like [`BreakerCell::with`] at an instant that has been read already.
+    pub(super) fn with_at<T>(
+        self: &Arc<Self>,
+        board: &Board,
+        now: Time,
+        origin: Option<Origin<'_>>,
+        work: impl FnOnce(&mut Breaker, Time, &mut Transitions) -> T,
+    ) -> T {
         let mut inner = self.inner.lock();
         let mut transitions = Transitions::new();
         let result = work(&mut inner.breaker, now, &mut transitions);

@@ -295,15 +295,19 @@ impl Board {
         decision.wait_seconds = Some(at.since(now).as_secs_f64());
     }
 
-    /// Takes the outcome of a call.
+    /// Takes the outcomes of calls, in order.
     #[must_use]
-    pub fn call_outcome(&self, report: &OutcomeReport<'_>) -> OutcomeAnswer {
-        let answer = self.take_outcome(report);
-        self.telemetry.count_outcome(report.outcome, answer.reason);
-        answer
+    pub fn call_outcomes(&self, reports: &[OutcomeReport<'_>]) -> Vec<OutcomeAnswer> {
+        let now = self.clock.now();
+        let take = |report| {
+            let answer = self.take_outcome(report, now);
+            self.telemetry.count_outcome(report.outcome, answer.reason);
+            answer
+        };
+        reports.iter().map(take).collect()
     }
 
-    fn take_outcome(&self, report: &OutcomeReport<'_>) -> OutcomeAnswer {
+    fn take_outcome(&self, report: &OutcomeReport<'_>, now: Time) -> OutcomeAnswer {
         let Some(id) = self.calls.decode(report.call_id.as_str()) else {
             return OutcomeAnswer::refused(OutcomeRefusal::Unknown);
         };
@@ -311,7 +315,6 @@ impl Board {
             Ok(call) => call,
             Err(absent) => return OutcomeAnswer::refused(absent.into()),
         };
-        let now = self.clock.now();
         for cell in call.holds.iter().flatten() {
             cell.lock(self).release(now, id, Tokens::ZERO);
         }
@@ -322,7 +325,7 @@ impl Board {
         };
         let name = self.clients.name_of(call.client);
         let origin = Origin { client: Some(&name), error: report.error.as_ref().map(Text::as_str) };
-        cell.with(self, Some(origin), |breaker, now, transitions| {
+        cell.with_at(self, now, Some(origin), |breaker, now, transitions| {
             breaker.advance(now, transitions);
             let reported = if expired {
                 breaker.expire(*generation, id);

@@ -1,11 +1,13 @@
 //! `/v1/calls` and `/v1/outcomes`: the hot path.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Display};
 
 use axum::{
-    extract::State,
+    body::HttpBody,
+    extract::{Request, State},
     response::{IntoResponse, Response},
 };
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -15,7 +17,7 @@ use super::{
     extract::{JsonBytes, Query, RawPath},
     idempotency::Once,
     json::Json,
-    problem::Problem,
+    problem::{Code, Problem},
     strict::{self, Refusal, StrictQuery},
 };
 use crate::{
@@ -107,14 +109,25 @@ struct CallConfig {
     params(StrictQuery,
         ("Idempotency-Key" = Option<String>, Header, description = "A repeated request gets the first answer.")),
     responses((status = 200, description = "The decision.", body = CallDecision)))]
-async fn call_begin(
-    State(state): State<AppState>,
-    Query(query): Query<StrictQuery>,
-    once: Once,
-    body: JsonBytes,
-) -> Result<Response, Problem> {
+async fn call_begin(State(state): State<AppState>, request: Request) -> Result<Response, Problem> {
+    begin(&state, request).await
+}
+
+/// What [`call_begin`] does, for whoever has the request already.
+pub(super) async fn begin<B>(state: &AppState, request: Request<B>) -> Result<Response, Problem>
+where
+    B: HttpBody<Data = Bytes>,
+    B::Error: Display,
+{
+    let (parts, body) = request.into_parts();
+    let query = match parts.uri.query() {
+        None => StrictQuery::default(),
+        Some(_) => Query::of(&parts.uri)?.0,
+    };
+    let once = Once::of(&parts)?;
+    let body = JsonBytes::read(state, &parts.headers, body).await?;
     let ask: CallBody<'_> = body.parse()?;
-    once.run(&state, &body.0, decide(&state, ask, query)).await
+    once.run(state, &body.0, decide(state, ask, query)).await
 }
 
 async fn decide(state: &AppState, body: CallBody<'_>, query: StrictQuery) -> Result<Response, Problem> {
@@ -135,7 +148,7 @@ async fn decide(state: &AppState, body: CallBody<'_>, query: StrictQuery) -> Res
         Ok(targets) => targets,
         Err(missing) => create_missing(state, &ask, body.config, missing).await?,
     };
-    let outcomes: Vec<_> = body.outcomes.iter().map(|report| state.board.call_outcome(report)).collect();
+    let outcomes = state.board.call_outcomes(&body.outcomes);
     let mut marks = Marks::new();
     let mut decision = state.board.call_begin(&ask, targets, &mut marks)?;
     state.board.save_marks(marks).await?;
@@ -227,8 +240,10 @@ async fn call_outcome(
         duration_seconds: ask.duration_seconds.unwrap_or(Seconds::ZERO),
         error: ask.error,
     };
-    check_outcomes(std::slice::from_ref(&report), "")?;
-    Ok(Json(state.board.call_outcome(&report)))
+    let report = std::slice::from_ref(&report);
+    check_outcomes(report, "")?;
+    let answer = state.board.call_outcomes(report).pop();
+    answer.map(Json).ok_or_else(|| Problem::new(Code::InternalError, "an outcome had no answer"))
 }
 
 /// Outcomes of many calls.
@@ -254,7 +269,7 @@ struct OutcomesAnswer {
 async fn outcomes_report(State(state): State<AppState>, body: JsonBytes) -> Result<Response, Problem> {
     let ask: OutcomesBody<'_> = body.parse()?;
     check_outcomes(&ask.items, "items")?;
-    let items = ask.items.iter().map(|report| state.board.call_outcome(report)).collect();
+    let items = state.board.call_outcomes(&ask.items);
     Ok(Json(OutcomesAnswer { items }).into_response())
 }
 

@@ -5,11 +5,14 @@
 
 use std::{
     convert::Infallible,
+    fmt::Display,
+    future::{Future, poll_fn},
     panic::AssertUnwindSafe,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    task::Poll,
     time::Duration,
 };
 
@@ -25,11 +28,13 @@ use tower::{Layer, Service};
 use tower_http::{compression::CompressionLayer, decompression::RequestDecompressionLayer};
 
 use super::{
+    AppState,
     auth::{self, Access},
+    calls,
     problem::{Code, PROBLEM_JSON, Problem},
-    routes::{is_hot, route_of, template},
+    routes::{CALLS, is_hot, route_of, template},
 };
-use crate::{app::Board, domain::Time};
+use crate::domain::Time;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -48,7 +53,7 @@ pub struct Edge(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    board: Arc<Board>,
+    state: AppState,
     router: Router,
     access: Access,
     limits: EdgeLimits,
@@ -59,25 +64,25 @@ struct Inner {
 impl Edge {
     /// Wraps the router.
     #[must_use]
-    pub fn new(board: Arc<Board>, router: Router, access: Access, limits: EdgeLimits) -> Self {
+    pub fn new(state: AppState, router: Router, access: Access, limits: EdgeLimits) -> Self {
         let id_prefix = getrandom::u32().unwrap_or_default();
-        Self(Arc::new(Inner { board, router, access, limits, id_prefix, next_id: AtomicU64::new(0) }))
+        Self(Arc::new(Inner { state, router, access, limits, id_prefix, next_id: AtomicU64::new(0) }))
     }
 
     /// Answers a request. Never fails: errors are answers too.
     pub async fn handle<B>(self, mut request: Request<B>) -> Result<Response<Body>, Infallible>
     where
         B: HttpBody<Data = Bytes> + Send + 'static,
-        B::Error: Into<tower::BoxError>,
+        B::Error: Into<tower::BoxError> + Display,
     {
         let inner = &*self.0;
-        let start = inner.board.clock.now();
+        let start = inner.state.board.clock.now();
         let route = route_of(request.uri().path());
         let (method, uri) = (request.method().clone(), request.uri().clone());
         let id = inner.request_id(request.headers());
         let _in_flight = InFlight::enter(inner);
         let response = match inner.admit(route, &mut request) {
-            Ok(()) => inner.serve(request).await,
+            Ok(()) => inner.serve(route, request).await,
             Err(problem) => problem.into_response(),
         };
         let mut response = as_problem(response, uri.path());
@@ -91,13 +96,13 @@ impl Edge {
 impl Inner {
     fn admit<B>(&self, route: usize, request: &mut Request<B>) -> Result<(), Problem> {
         let probe = template(route).trim_end_matches("/{check}").ends_with('z');
-        let busy = self.board.telemetry.requests_in_flight.get();
+        let busy = self.state.board.telemetry.requests_in_flight.get();
         if !probe && usize::try_from(busy).unwrap_or(0) > self.limits.max_requests_in_flight {
-            self.board.telemetry.requests_shed.inc();
+            self.state.board.telemetry.requests_shed.inc();
             return Err(Problem::new(Code::Overloaded, "too many requests are being worked on")
                 .retry_after(Duration::from_secs(1)));
         }
-        let caller = auth::authorize(&self.board, &self.access, template(route), request)?;
+        let caller = auth::authorize(&self.state.board, &self.access, template(route), request)?;
         if !is_hot(route)
             && let Some(caller) = caller
         {
@@ -106,18 +111,18 @@ impl Inner {
         Ok(())
     }
 
-    async fn serve<B>(&self, request: Request<B>) -> Response<Body>
+    async fn serve<B>(&self, route: usize, request: Request<B>) -> Response<Body>
     where
         B: HttpBody<Data = Bytes> + Send + 'static,
-        B::Error: Into<tower::BoxError>,
+        B::Error: Into<tower::BoxError> + Display,
     {
-        let work = AssertUnwindSafe(self.dispatch(request)).catch_unwind();
-        match tokio::time::timeout(self.limits.request_timeout, work).await {
+        let work = AssertUnwindSafe(self.dispatch(route, request)).catch_unwind();
+        match within(self.limits.request_timeout, work).await {
             Ok(Ok(response)) => response,
             Ok(Err(_)) => {
                 Problem::new(Code::InternalError, "the server has a bug; see its log").into_response()
             }
-            Err(_) => {
+            Err(TookTooLong) => {
                 let seconds = self.limits.request_timeout.as_secs_f64();
                 Problem::new(Code::RequestTimeout, format!("the request took longer than {seconds} s"))
                     .into_response()
@@ -125,12 +130,19 @@ impl Inner {
         }
     }
 
-    /// Codings cost a layer each, so only requests that ask for one go through it.
-    async fn dispatch<B>(&self, request: Request<B>) -> Response<Body>
+    /// Codings cost a layer each, so only requests that ask for one go through it; and the guarded call, by far the
+    /// most frequent request, does not need the router to be found.
+    async fn dispatch<B>(&self, route: usize, request: Request<B>) -> Response<Body>
     where
         B: HttpBody<Data = Bytes> + Send + 'static,
-        B::Error: Into<tower::BoxError>,
+        B::Error: Into<tower::BoxError> + Display,
     {
+        if route == CALLS
+            && request.method() == Method::POST
+            && !request.headers().contains_key(header::CONTENT_ENCODING)
+        {
+            return calls::begin(&self.state, request).await.into_response();
+        }
         let mut router = self.router.clone();
         if request.headers().contains_key(header::CONTENT_ENCODING) {
             let mut service = RequestDecompressionLayer::new().no_br().no_deflate().layer(router);
@@ -161,14 +173,14 @@ impl Inner {
         id: &HeaderValue,
         status: StatusCode,
     ) {
-        let seconds = self.board.clock.now().since(start).as_secs_f64();
-        self.board.telemetry.count_request(route, method.as_str(), status.as_u16(), seconds);
-        let (route_index, route, path) = (route, template(route), uri.path());
+        let seconds = self.state.board.clock.now().since(start).as_secs_f64();
+        self.state.board.telemetry.count_request(route, method.as_str(), status.as_u16(), seconds);
+        let (quiet, route, path) = (is_hot(route), template(route), uri.path());
         let id = id.to_str().unwrap_or_default();
         // The query may hold what does not belong into a log; the path does not.
         if status.is_server_error() {
             tracing::warn!(target: "access", %method, path, route, status = status.as_u16(), seconds, id, "request");
-        } else if status.is_client_error() || !is_hot(route_index) {
+        } else if status.is_client_error() || !quiet {
             tracing::info!(target: "access", %method, path, route, status = status.as_u16(), seconds, id, "request");
         } else {
             tracing::debug!(target: "access", %method, path, route, status = status.as_u16(), seconds, id, "request");
@@ -194,6 +206,18 @@ impl Inner {
     }
 }
 
+struct TookTooLong;
+
+/// Gives `work` so much time. What is done at once needs no timer.
+async fn within<F: Future>(limit: Duration, work: F) -> Result<F::Output, TookTooLong> {
+    let mut work = std::pin::pin!(work);
+    let first = poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await;
+    match first {
+        Poll::Ready(done) => Ok(done),
+        Poll::Pending => tokio::time::timeout(limit, work).await.map_err(|_| TookTooLong),
+    }
+}
+
 fn worth_compressing<B>(request: &Request<B>) -> bool {
     request.method() == Method::GET && request.headers().contains_key(header::ACCEPT_ENCODING)
 }
@@ -202,14 +226,14 @@ struct InFlight<'a>(&'a Inner);
 
 impl<'a> InFlight<'a> {
     fn enter(inner: &'a Inner) -> Self {
-        inner.board.telemetry.requests_in_flight.inc();
+        inner.state.board.telemetry.requests_in_flight.inc();
         Self(inner)
     }
 }
 
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
-        self.0.board.telemetry.requests_in_flight.dec();
+        self.0.state.board.telemetry.requests_in_flight.dec();
     }
 }
 

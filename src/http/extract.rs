@@ -1,12 +1,14 @@
 //! Extractors whose refusals are problems: path, query, JSON body.
 
+use std::{fmt::Display, pin::pin};
+
 use axum::{
-    body::{Body, HttpBody},
+    body::HttpBody,
     extract::{FromRequest, FromRequestParts, Request, rejection::PathRejection},
-    http::{HeaderMap, header, request::Parts},
+    http::{HeaderMap, Uri, header, request::Parts},
 };
-use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{
@@ -20,6 +22,19 @@ use crate::domain::Name;
 pub struct JsonBytes(pub Bytes);
 
 impl JsonBytes {
+    /// Reads it, whatever carries it.
+    pub async fn read<B>(state: &AppState, headers: &HeaderMap, body: B) -> Result<Self, Problem>
+    where
+        B: HttpBody<Data = Bytes>,
+        B::Error: Display,
+    {
+        let bytes = read_body(state.body_limit, body).await?;
+        if !bytes.is_empty() {
+            expect_json(headers)?;
+        }
+        Ok(Self(bytes))
+    }
+
     /// Parses it; borrows from the body where the type can.
     pub fn parse<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Problem> {
         json::parse(&self.0)
@@ -36,11 +51,7 @@ impl FromRequest<AppState> for JsonBytes {
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
-        let bytes = read_body(state.body_limit, body).await?;
-        if !bytes.is_empty() {
-            expect_json(&parts.headers)?;
-        }
-        Ok(Self(bytes))
+        Self::read(state, &parts.headers, body).await
     }
 }
 
@@ -60,17 +71,42 @@ fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {
     Err(Problem::new(Code::UnsupportedMediaType, "send the body as application/json"))
 }
 
-async fn read_body(limit: usize, body: Body) -> Result<Bytes, Problem> {
+/// The whole body. Almost every body is one frame, which is then not copied.
+async fn read_body<B>(limit: usize, body: B) -> Result<Bytes, Problem>
+where
+    B: HttpBody<Data = Bytes>,
+    B::Error: Display,
+{
     let too_large = || Problem::new(Code::PayloadTooLarge, format!("the body is larger than {limit} bytes"));
-    // One that announces too much is not waited for.
     if body.size_hint().lower() > limit as u64 {
         return Err(too_large());
     }
-    match Limited::new(body, limit).collect().await {
-        Ok(whole) => Ok(whole.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
-        Err(error) => Err(Problem::new(Code::BadRequest, format!("the body could not be read: {error}"))),
+    let mut body = pin!(body);
+    let (mut first, mut rest) = (Bytes::new(), BytesMut::new());
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| {
+            Problem::new(Code::BadRequest, format!("the body could not be read: {error}"))
+        })?;
+        let Ok(data) = frame.into_data() else { continue };
+        if first.len() + rest.len() + data.len() > limit {
+            return Err(too_large());
+        }
+        if first.is_empty() {
+            first = data;
+        } else {
+            rest.extend_from_slice(&data);
+        }
+        if body.is_end_stream() {
+            break;
+        }
     }
+    if rest.is_empty() {
+        return Ok(first);
+    }
+    let mut whole = BytesMut::with_capacity(first.len() + rest.len());
+    whole.extend_from_slice(&first);
+    whole.extend_from_slice(&rest);
+    Ok(whole.freeze())
 }
 
 /// The query, parsed; a bad one names the parameter.
@@ -81,7 +117,14 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        axum::extract::Query::<T>::try_from_uri(&parts.uri).map(|query| Self(query.0)).map_err(|rejection| {
+        Self::of(&parts.uri)
+    }
+}
+
+impl<T: DeserializeOwned> Query<T> {
+    /// Parses the query of an address.
+    pub fn of(uri: &Uri) -> Result<Self, Problem> {
+        axum::extract::Query::<T>::try_from_uri(uri).map(|query| Self(query.0)).map_err(|rejection| {
             let text = rejection.body_text();
             let text = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
             let (field, message) = match text.split_once(": ") {

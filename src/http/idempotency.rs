@@ -42,6 +42,13 @@ impl<S: Send + Sync> FromRequestParts<S> for Once {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        Self::of(parts)
+    }
+}
+
+impl Once {
+    /// Reads the key.
+    pub fn of(parts: &Parts) -> Result<Self, Problem> {
         let Some(value) = parts.headers.get(KEY) else { return Ok(Self(None)) };
         let key =
             value.to_str().ok().map(|text| text.trim().trim_matches('"')).filter(|text| !text.is_empty());
@@ -55,9 +62,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Once {
         let uri = parts.uri.clone();
         Ok(Self(Some(Keyed { key: format!("{caller}\n{key}"), method: parts.method.clone(), uri })))
     }
-}
 
-impl Once {
     /// Does `work` unless it has been done. For effects in memory.
     pub async fn run<F>(self, state: &AppState, body: &Bytes, work: F) -> Result<Response, Problem>
     where
