@@ -1,6 +1,6 @@
 //! Who may do what.
 
-use axum::http::{HeaderMap, Method, Request, header};
+use axum::http::{HeaderMap, Method, Request, header, uri::Authority};
 
 use super::problem::{Code, Problem};
 use crate::app::{
@@ -40,7 +40,7 @@ pub fn authorize<B>(
 ) -> Result<Option<Caller>, Problem> {
     let Some(needed) = needed(route, request.method(), access) else { return Ok(None) };
     if access.open_without_tokens && !board.tokens.required() {
-        return same_site(access, request.headers()).map(|()| None);
+        return same_site(access, request).map(|()| None);
     }
     let Some(token) = bearer(request.headers()) else {
         return Err(Problem::new(Code::Unauthorized, "send a token as Authorization: Bearer"));
@@ -65,8 +65,13 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 
 /// Without tokens, any page in the operator's browser could otherwise drive a board on loopback, directly or by
 /// a name that resolves to 127.0.0.1.
-fn same_site(access: &Access, headers: &HeaderMap) -> Result<(), Problem> {
-    let host = headers.get(header::HOST).and_then(|h| h.to_str().ok());
+fn same_site<B>(access: &Access, request: &Request<B>) -> Result<(), Problem> {
+    let headers = request.headers();
+    // HTTP/2 says it in the address.
+    let host = match headers.get(header::HOST) {
+        Some(host) => host.to_str().ok(),
+        None => request.uri().authority().map(Authority::as_str),
+    };
     if access.loopback
         && let Some(host) = host
         && !is_loopback(host)

@@ -147,7 +147,7 @@ impl Inner {
         if request.headers().contains_key(header::CONTENT_ENCODING) {
             let mut service = RequestDecompressionLayer::new().no_br().no_deflate().layer(router);
             return service
-                .call(request.map(Body::new))
+                .call(lower_coding(request).map(Body::new))
                 .await
                 .map_or_else(|error| match error {}, |response| response.map(Body::new));
         }
@@ -216,6 +216,16 @@ async fn within<F: Future>(limit: Duration, work: F) -> Result<F::Output, TookTo
         Poll::Ready(done) => Ok(done),
         Poll::Pending => tokio::time::timeout(limit, work).await.map_err(|_| TookTooLong),
     }
+}
+
+/// Names of codings are the same in any case (RFC 9110, 8.4.1), which the decoder does not know.
+fn lower_coding<B>(mut request: Request<B>) -> Request<B> {
+    if let Some(coding) = request.headers_mut().get_mut(header::CONTENT_ENCODING)
+        && let Ok(lower) = HeaderValue::from_bytes(&coding.as_bytes().to_ascii_lowercase())
+    {
+        *coding = lower;
+    }
+    request
 }
 
 fn worth_compressing<B>(request: &Request<B>) -> bool {

@@ -32,14 +32,24 @@ async fn metrics(State(state): State<AppState>) -> Response {
     response
 }
 
-/// One metric family: its lines are collected apart, because a family must stand together.
+/// One metric family: its lines are collected apart, because a family must stand together. Without series it is
+/// left out.
 struct Family {
-    text: String,
+    head: String,
+    series: String,
 }
 
 impl Family {
     fn new(name: &str, kind: &str, help: &str) -> Self {
-        Self { text: format!("# HELP {name} {help}\n# TYPE {name} {kind}\n") }
+        let head = format!("# HELP {name} {help}\n# TYPE {name} {kind}\n");
+        Self { head, series: String::new() }
+    }
+
+    fn write_to(&self, out: &mut String) {
+        if !self.series.is_empty() {
+            out.push_str(&self.head);
+            out.push_str(&self.series);
+        }
     }
 
     /// A series. Names of resources need no escaping: see `domain::Name`.
@@ -47,9 +57,9 @@ impl Family {
         // Writing to a String does not fail.
         let _ = match label {
             Some((key, label)) => {
-                writeln!(self.text, "{metric}{{name=\"{name}\",{key}=\"{label}\"}} {value}")
+                writeln!(self.series, "{metric}{{name=\"{name}\",{key}=\"{label}\"}} {value}")
             }
-            None => writeln!(self.text, "{metric}{{name=\"{name}\"}} {value}"),
+            None => writeln!(self.series, "{metric}{{name=\"{name}\"}} {value}"),
         };
     }
 }
@@ -62,8 +72,11 @@ fn breakers(board: &Board, out: &mut String) {
     let mut calls = Family::new("fuseboard_breaker_calls_total", "counter", "Calls by what became of them.");
     let mut flight =
         Family::new("fuseboard_breaker_in_flight", "gauge", "Calls that entered and did not report yet.");
-    let mut failures =
-        Family::new("fuseboard_breaker_failure_count", "gauge", "Largest number of failures in a row.");
+    let mut failures = Family::new(
+        "fuseboard_breaker_consecutive_failures",
+        "gauge",
+        "Largest number of failures in a row.",
+    );
     let mut generation = Family::new("fuseboard_breaker_transitions_total", "counter", "Changes of state.");
     let mut r_state = Family::new(&format!("{R4J}_state"), "gauge", "The states of the circuit breaker");
     let mut r_calls =
@@ -100,7 +113,7 @@ fn breakers(board: &Board, out: &mut String) {
             calls.add("fuseboard_breaker_calls_total", name, Some(("outcome", outcome)), count as f64);
         }
         flight.add("fuseboard_breaker_in_flight", name, None, f64::from(view.in_flight));
-        failures.add("fuseboard_breaker_failure_count", name, None, f64::from(view.failure_count));
+        failures.add("fuseboard_breaker_consecutive_failures", name, None, f64::from(view.failure_count));
         generation.add("fuseboard_breaker_transitions_total", name, None, view.generation as f64);
         for (kind, count, seconds) in [
             ("successful", m.success_calls, m.success_time.as_secs_f64()),
@@ -138,7 +151,7 @@ fn breakers(board: &Board, out: &mut String) {
         r_slow_rate,
         r_denied,
     ];
-    out.extend(families.into_iter().map(|family| family.text));
+    families.iter().for_each(|family| family.write_to(out));
 }
 
 #[expect(clippy::cast_precision_loss, reason = "metrics are floats by their format")]
@@ -181,7 +194,7 @@ fn limiters(board: &Board, out: &mut String) {
     }
     let families =
         [available, in_use, waiting, requests, throttled, blocked, clients, r_available, r_waiting];
-    out.extend(families.into_iter().map(|family| family.text));
+    families.iter().for_each(|family| family.write_to(out));
 }
 
 #[expect(clippy::cast_precision_loss, reason = "metrics are floats by their format")]
@@ -202,5 +215,5 @@ fn retry_policies(board: &Board, out: &mut String) {
         }
         budget.add("fuseboard_retry_budget_remaining", name, None, view.budget_remaining as f64);
     }
-    out.extend([attempts.text, budget.text]);
+    [attempts, budget].iter().for_each(|family| family.write_to(out));
 }

@@ -9,7 +9,9 @@
 mod bad_input;
 mod breakers;
 mod calls;
+mod codings;
 mod events;
+mod exposition;
 mod limiters;
 mod process;
 mod raw;
@@ -19,3 +21,4 @@ mod server;
 mod shedding;
 mod slow;
 mod support;
+mod tls;

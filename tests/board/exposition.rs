@@ -1,0 +1,115 @@
+//! The text of `/metrics`: Prometheus' own tool has nothing to say against it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::Write,
+    process::{Command, Stdio},
+};
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::support::TestServer;
+
+async fn metrics(board: &TestServer) -> String {
+    board.get("/metrics").await.as_str().unwrap().to_owned()
+}
+
+/// Some of everything, refusals and errors included.
+async fn mixed_load(board: &TestServer) {
+    board
+        .put(
+            "/v1/breakers/b",
+            json!({ "failure_threshold": 2, "window": { "size": 10, "minimum_calls": 5 } }),
+        )
+        .await;
+    board.put("/v1/breakers/idle:x.y-z", json!({})).await;
+    board.put("/v1/limiters/bucket", json!({ "requests_per_second": 1, "burst_size": 1 })).await;
+    board
+        .put("/v1/limiters/hard", json!({ "algorithm": "sliding_window", "limit": 2, "period_seconds": 1 }))
+        .await;
+    board.put("/v1/limiters/gpu", json!({ "algorithm": "concurrency", "limit": 1 })).await;
+    board.put("/v1/retry-policies/p", json!({})).await;
+    let call = board.enter("b", "a").await;
+    board.report(&call, "success").await;
+    board.report(&call, "success").await;
+    board.fail("b", "a", 2).await;
+    board.post("/v1/calls", json!({ "breaker": "b" })).await;
+    for limiter in ["bucket", "hard", "gpu"] {
+        board.post("/v1/calls", json!({ "limiters": [{ "name": limiter }] })).await;
+        board.post(&format!("/v1/limiters/{limiter}/acquire"), json!({ "max_wait_seconds": 5 })).await;
+        board.post(&format!("/v1/limiters/{limiter}/penalize"), json!({ "retry_after_seconds": 2 })).await;
+    }
+    board.post("/v1/retry-policies/p/attempts", json!({ "attempt": 1 })).await;
+    for (method, path) in
+        [(Method::GET, "/nowhere"), (Method::PATCH, "/v1/calls"), (Method::POST, "/v1/calls")]
+    {
+        board.ask(method, path, Some(json!({ "nonsense": 1 }))).await;
+    }
+}
+
+/// What `promtool check metrics` says, and whether it is content.
+fn promtool(text: &str) -> (bool, String) {
+    let mut child = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("promtool is needed for this test: run `make tools`");
+    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8_lossy(&said).into_owned())
+}
+
+/// The family that a line with a sample belongs to.
+fn family_of<'a>(sample: &'a str, types: &BTreeMap<&'a str, &'a str>) -> &'a str {
+    let name = sample.split(['{', ' ']).next().unwrap();
+    let is_part = |base: &&str| matches!(types.get(base), Some(&("histogram" | "summary")));
+    let base = ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end)).filter(is_part);
+    base.unwrap_or(name)
+}
+
+#[tokio::test]
+async fn promtool_has_no_complaints() {
+    let board = TestServer::start().await;
+    let (content, said) = promtool(&metrics(&board).await);
+    assert!(content, "of an empty board: {said}");
+    mixed_load(&board).await;
+    let (content, said) = promtool(&metrics(&board).await);
+    assert!(content, "after a mixed load: {said}");
+    assert_eq!(said.trim(), "", "not even a hint");
+}
+
+#[tokio::test]
+async fn every_family_stands_together_and_has_series() {
+    let board = TestServer::start().await;
+    for load in ["none", "mixed"] {
+        if load == "mixed" {
+            mixed_load(&board).await;
+        }
+        let text = metrics(&board).await;
+        assert!(text.ends_with('\n'), "{load}");
+        let (mut types, mut helped, mut seen) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
+        let (mut current, mut series) = ("", 0);
+        for line in text.lines().chain(["# HELP end of file"]) {
+            assert!(!line.trim().is_empty(), "{load}: a blank line after {current}");
+            if let Some(rest) = line.strip_prefix("# HELP ") {
+                assert!(current.is_empty() || series > 0, "{load}: {current} has no series");
+                (current, series) = (rest.split(' ').next().unwrap(), 0);
+                assert!(helped.insert(current), "{load}: {current} comes twice");
+            } else if let Some(rest) = line.strip_prefix("# TYPE ") {
+                let (name, kind) = rest.split_once(' ').unwrap();
+                assert_eq!(name, current, "{load}: TYPE follows HELP");
+                types.insert(name, kind);
+            } else {
+                assert_eq!(family_of(line, &types), current, "{load}: {line}");
+                let (name_and_labels, value) = line.rsplit_once(' ').unwrap();
+                assert!(seen.insert(name_and_labels), "{load}: {name_and_labels} comes twice");
+                assert!(value.parse::<f64>().is_ok(), "{load}: {line}");
+                series += 1;
+            }
+        }
+    }
+}
