@@ -112,8 +112,10 @@ pub struct ServerSection {
     pub public_metrics: bool,
     /// Like `--threads`.
     pub threads: Option<usize>,
-    /// How long a client may take to send the head of a request, to finish TLS, or to stay idle between requests.
+    /// How long a client may take to send the head of a request, or to finish TLS.
     pub head_timeout_seconds: Option<Seconds>,
+    /// How long a connection may stay open between requests.
+    pub idle_timeout_seconds: Option<Seconds>,
     /// How long a request may take, its body included.
     pub request_timeout_seconds: Option<Seconds>,
     /// How long after SIGTERM `/readyz` fails before the server takes no more connections.
@@ -266,8 +268,10 @@ pub struct Config {
     pub log: String,
     /// Form of log lines.
     pub log_format: LogFormat,
-    /// How long a client may take to send the head of a request, to finish TLS, or to stay idle between requests.
+    /// How long a client may take to send the head of a request, or to finish TLS.
     pub head_timeout: Duration,
+    /// How long a connection may stay open between requests.
+    pub idle_timeout: Duration,
     /// How long a request may take.
     pub request_timeout: Duration,
     /// How long `/readyz` fails before the listener closes.
@@ -342,6 +346,7 @@ impl Config {
                 .unwrap_or_else(|| "info".into()),
             log_format: args.log_format.or(file.monitoring.log_format).unwrap_or(default_format),
             head_timeout: seconds(server.head_timeout_seconds, 10.0),
+            idle_timeout: seconds(server.idle_timeout_seconds, 120.0),
             request_timeout: seconds(server.request_timeout_seconds, 30.0),
             shutdown_delay: seconds(server.shutdown_delay_seconds, 1.0),
             drain: seconds(server.drain_seconds, 10.0),

@@ -1,5 +1,8 @@
 //! Wires the layers, serves connections, and stops without losing anything.
 
+mod connection;
+mod watch;
+
 use std::{
     future::Future,
     net::SocketAddr,
@@ -11,19 +14,17 @@ use std::{
     time::Duration,
 };
 
-use hyper::service::service_fn;
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::conn::auto::Builder,
-};
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::{TcpListener, TcpStream},
-    sync::Semaphore,
-};
+use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_rustls::TlsAcceptor;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::{
+    sync::CancellationToken,
+    task::{AbortOnDropHandle, TaskTracker},
+};
 
+use self::{
+    connection::{Shared, Tls, serve},
+    watch::{Order, Patience, Watch},
+};
 use crate::{
     app::{
         AppError, Board,
@@ -39,15 +40,11 @@ use crate::{
         self, AppState, ROUTES,
         auth::Access,
         edge::{Edge, EdgeLimits},
-        unparsed::Explained,
     },
     store::{Store, StoreError, StoreOptions},
     tasks,
     telemetry::Telemetry,
 };
-
-/// How often an HTTP/2 peer is asked whether it is still there.
-const H2_PING: Duration = Duration::from_secs(20);
 
 /// Why the server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -150,15 +147,16 @@ impl Server {
         let Self { board, listener, tls, edge, state, config, writer, tracker, stop_tasks } = self;
         let connections = TaskTracker::new();
         let room = Arc::new(Semaphore::new(config.max_connections));
-        let (close, abandon) = (CancellationToken::new(), CancellationToken::new());
-        let peer = Connections {
-            tls,
+        let shared = Arc::new(Shared {
+            tls: tls.map(Tls),
             edge,
-            close: close.clone(),
-            abandon: abandon.clone(),
-            board: Arc::clone(&board),
+            telemetry: Arc::clone(&board.telemetry),
+            watch: Watch::new(Patience { head: config.head_timeout, idle: config.idle_timeout }),
             head_timeout: config.head_timeout,
-        };
+            close: CancellationToken::new(),
+        });
+        let watching = Arc::clone(&shared);
+        let watching = AbortOnDropHandle::new(tokio::spawn(async move { watching.watch.run().await }));
         let mut shutdown = pin!(shutdown);
         loop {
             // Without room, connections wait in the kernel's queue; a signal is heard all the same.
@@ -172,7 +170,7 @@ impl Server {
             };
             match accepted {
                 Ok((stream, _)) => {
-                    let work = serve(stream, peer.clone());
+                    let work = serve(stream, Arc::clone(&shared));
                     connections.spawn(async move {
                         work.await;
                         drop(permit);
@@ -194,17 +192,18 @@ impl Server {
             tokio::select! {
                 () = &mut delay => break,
                 accepted = listener.accept() => if let Ok((stream, _)) = accepted {
-                    connections.spawn(serve(stream, peer.clone()));
+                    connections.spawn(serve(stream, Arc::clone(&shared)));
                 },
             }
         }
         drop(listener);
         state.shutdown.cancel();
-        close.cancel();
+        shared.close.cancel();
+        shared.watch.order_all(Order::Finish);
         connections.close();
         if tokio::time::timeout(config.drain, connections.wait()).await.is_err() {
             tracing::warn!(open = connections.len(), "some requests did not finish in time");
-            abandon.cancel();
+            shared.watch.order_all(Order::Drop);
             connections.wait().await;
         }
         stop_tasks.cancel();
@@ -213,80 +212,10 @@ impl Server {
         let saved = board.save_for_stop().await;
         board.store.readers.close().await;
         // The writer ends when its last handle is gone.
-        drop((peer, state, board));
+        drop(watching);
+        drop((shared, state, board));
         drop(tokio::time::timeout(Duration::from_secs(5), writer).await);
         saved
-    }
-}
-
-/// What every connection shares.
-#[derive(Clone)]
-struct Connections {
-    tls: Option<TlsAcceptor>,
-    edge: Edge,
-    /// No more requests: finish what runs.
-    close: CancellationToken,
-    /// Time is over.
-    abandon: CancellationToken,
-    board: Arc<Board>,
-    head_timeout: Duration,
-}
-
-async fn serve(stream: TcpStream, shared: Connections) {
-    let telemetry = Arc::clone(&shared.board.telemetry);
-    telemetry.connections.inc();
-    // Small answers must not wait for more of them.
-    drop(stream.set_nodelay(true));
-    let abandon = shared.abandon.clone();
-    let work = async {
-        match shared.tls.clone() {
-            None => connection(stream, shared).await,
-            Some(acceptor) => {
-                match tokio::time::timeout(shared.head_timeout, acceptor.accept(stream)).await {
-                    Ok(Ok(stream)) => connection(stream, shared).await,
-                    Ok(Err(error)) => tracing::debug!(%error, "TLS failed"),
-                    Err(_) => tracing::debug!("TLS took too long"),
-                }
-            }
-        }
-    };
-    abandon.run_until_cancelled(work).await;
-    telemetry.connections.dec();
-}
-
-async fn connection<S>(stream: S, shared: Connections)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let Connections { edge, close, head_timeout, .. } = shared;
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(head_timeout).max_buf_size(64 * 1024);
-    // A peer that vanished without a word is noticed by its silence.
-    builder.http2().timer(TokioTimer::new()).keep_alive_interval(H2_PING).max_concurrent_streams(256);
-    let heard = Arc::new(AtomicBool::new(false));
-    let first = Arc::clone(&heard);
-    let service = service_fn(move |request| {
-        first.store(true, Ordering::Relaxed);
-        edge.clone().handle(request)
-    });
-    // Until hyper knows whether it hears HTTP/1 or 2, it does not watch the time.
-    let silence = async {
-        tokio::time::sleep(head_timeout).await;
-        if heard.load(Ordering::Relaxed) {
-            std::future::pending::<()>().await;
-        }
-    };
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(Explained::new(stream)), service));
-    let result = tokio::select! {
-        result = connection.as_mut() => result,
-        () = silence => return tracing::debug!("no request came in time"),
-        () = close.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = result {
-        tracing::debug!(error, "a connection ended badly");
     }
 }
 
@@ -324,7 +253,7 @@ fn acceptor(cert: &std::path::Path, key: &std::path::Path) -> Result<TlsAcceptor
     let mut config = tokio_rustls::rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, secret))
-        .map_err(|error| wrong(cert, &error))?;
+        .map_err(|error| StartError::Tls(format!("{} with {}: {error}", cert.display(), key.display())))?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
