@@ -43,15 +43,15 @@ pytest: $(if $(PYTHON_TESTS),$(BIN) $(VENV)/.installed)
 
 python-test: build pytest ## Only the tests of the Python client
 
-# promtool checks the text of /metrics. Without it the tests still run.
-tools:
-	@if ! command -v promtool >/dev/null; then \
-		if $(CAN_INSTALL); then \
-			echo "installing prometheus for promtool"; \
-			{ $(APT) update -qq && $(APT) install -qq -y --no-install-recommends prometheus; } </dev/null >/dev/null \
-				|| echo "promtool could not be installed; going on without it"; \
-		else echo "promtool is missing (Debian package prometheus); going on without it"; fi; \
-	fi
+# What the tests run: promtool checks the text of /metrics, openssl makes certificates for the Python client's tests.
+tools: ## Install the programs that the tests need: promtool, openssl
+	@packages=$$(command -v promtool >/dev/null || echo prometheus; command -v openssl >/dev/null || echo openssl); \
+	if [ -z "$$packages" ]; then exit 0; fi; \
+	echo "installing" $$packages; \
+	if $(CAN_INSTALL); then \
+		{ $(APT) update -qq && $(APT) install -qq -y --no-install-recommends $$packages; } </dev/null >/dev/null && exit 0; \
+	fi; \
+	echo "could not install the Debian packages" $$packages "- tests that need them will fail or be skipped" >&2
 
 $(VENV)/.installed: $(PYTHON_NEEDS)
 	@"$(PYTHON)" -m venv "$(VENV)" || { \

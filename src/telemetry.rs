@@ -232,7 +232,12 @@ fn register<C: prometheus::core::Collector + Clone + 'static>(
 /// Starts logging to standard error; `filter` is in `tracing`'s directive syntax, such as `info`.
 pub fn init_logging(format: LogFormat, filter: &str) -> Result<(), String> {
     let filter = tracing_subscriber::EnvFilter::try_new(filter).map_err(|e| e.to_string())?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A log that cannot be written would otherwise be complained about on standard error, and that panics if it is the
+    // log that is full.
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .log_internal_errors(false);
     match format {
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
         LogFormat::Plain => {

@@ -19,6 +19,8 @@ pub fn until_stopped(
     let open = |kind| signal(kind).map_err(|e| format!("cannot listen for signals: {e}"));
     let (mut term, mut int, mut hup): (Signal, Signal, Signal) =
         (open(SignalKind::terminate())?, open(SignalKind::interrupt())?, open(SignalKind::hangup())?);
+    // With a handler, a file that may not grow any more is a failed write, not the end of the process.
+    drop(open(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?);
     Ok(async move {
         loop {
             tokio::select! {

@@ -56,7 +56,9 @@ impl Store {
             .connect_lazy_with(
                 connect.clone().create_if_missing(false).read_only(true).pragma("query_only", "ON"),
             );
-        let (writer, task) = Writer::new(connection, connect, options.queue, clock);
+        // A file that vanished is an error; an empty one in its place would hide that.
+        let again = connect.create_if_missing(false);
+        let (writer, task) = Writer::new(connection, again, options.queue, clock);
         Ok((Self { writer, readers }, task))
     }
 }

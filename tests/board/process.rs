@@ -2,27 +2,35 @@
 
 use std::{
     io::{BufRead, BufReader},
+    path::Path,
     process::{Child, Command, Stdio},
 };
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-struct Process {
-    child: Child,
-    url: String,
+/// A running `fuseboard serve`.
+pub struct Process {
+    pub child: Child,
+    pub url: String,
 }
 
 impl Process {
     fn start(dir: &TempDir, extra: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_fuseboard"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--log", "error", "--db"])
-            .arg(dir.path().join("board.db"))
-            .args(extra)
-            .env_remove("FUSEBOARD_TOKEN")
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        Self::run(Self::command(&dir.path().join("board.db")).args(["--log", "error"]).args(extra))
+    }
+
+    /// `fuseboard serve` on a free port.
+    pub fn command(db: &Path) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fuseboard"));
+        command.args(["serve", "--listen", "127.0.0.1:0", "--db"]).arg(db).env_remove("FUSEBOARD_TOKEN");
+        command
+    }
+
+    /// Starts it and waits until it listens.
+    pub fn run(command: &mut Command) -> Self {
+        drop(tokio_rustls::rustls::crypto::ring::default_provider().install_default());
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let url = line.trim().rsplit(' ').next().unwrap().to_owned();
@@ -49,7 +57,6 @@ async fn post(url: &str, path: &str, body: Value) -> Value {
 
 #[tokio::test]
 async fn what_was_acknowledged_survives_kill_9() {
-    drop(tokio_rustls::rustls::crypto::ring::default_provider().install_default());
     let dir = TempDir::new().unwrap();
     for round in 0..4 {
         let mut server = Process::start(&dir, &[]);
@@ -78,7 +85,6 @@ async fn what_was_acknowledged_survives_kill_9() {
 
 #[tokio::test]
 async fn sigterm_ends_with_success_and_sighup_applies_the_file() {
-    drop(tokio_rustls::rustls::crypto::ring::default_provider().install_default());
     let dir = TempDir::new().unwrap();
     let file = dir.path().join("fuseboard.toml");
     let write = |threshold: u32| {

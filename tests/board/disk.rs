@@ -1,0 +1,253 @@
+//! A disk that takes nothing: durable writes are refused, decisions go on, and when it is over the server recovers by
+//! itself and nothing acknowledged is lost.
+
+use std::{
+    fs::{File, Permissions},
+    os::unix::{fs::PermissionsExt, process::CommandExt},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use reqwest::{Method, Response, StatusCode};
+use rustix::process::{Pid, Resource, Rlimit, geteuid, getrlimit, prlimit};
+use serde_json::{Value, json};
+use sqlx::{ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
+use tempfile::TempDir;
+
+use crate::{
+    process::Process,
+    raw::eventually,
+    support::{TestServer, assert_problem},
+};
+
+/// A server of its own process.
+struct Board {
+    server: Process,
+    dir: TempDir,
+    http: reqwest::Client,
+}
+
+impl Board {
+    fn start() -> Self {
+        Self::start_with(|_, command| command)
+    }
+
+    fn start_with(change: impl for<'c> FnOnce(&Path, &'c mut Command) -> &'c mut Command) -> Self {
+        let dir = TempDir::new().unwrap();
+        let mut command = Process::command(&dir.path().join("board.db"));
+        // The log lies beside the database: it fails when the disk does.
+        command.stderr(File::create(dir.path().join("log")).unwrap());
+        let server = Process::run(change(dir.path(), &mut command));
+        Self { server, dir, http: reqwest::Client::new() }
+    }
+
+    /// `kill -9`, and a new start.
+    fn crash(self) -> Self {
+        let Self { mut server, dir, http } = self;
+        server.child.kill().unwrap();
+        server.child.wait().unwrap();
+        let mut command = Process::command(&dir.path().join("board.db"));
+        let server = Process::run(command.stderr(Stdio::null()));
+        Self { server, dir, http }
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    async fn send(&self, method: Method, path: &str, body: Value) -> Response {
+        self.http.request(method, format!("{}{path}", self.server.url)).json(&body).send().await.unwrap()
+    }
+
+    async fn put(&self, path: &str) -> Response {
+        self.send(Method::PUT, path, json!({})).await
+    }
+
+    async fn post(&self, path: &str, body: Value) -> Value {
+        let response = self.send(Method::POST, path, body).await;
+        assert_eq!(response.status(), 200, "{path}");
+        response.json().await.unwrap()
+    }
+
+    async fn status(&self, path: &str) -> StatusCode {
+        self.send(Method::GET, path, json!({})).await.status()
+    }
+
+    async fn text(&self, path: &str) -> String {
+        self.send(Method::GET, path, json!({})).await.text().await.unwrap()
+    }
+
+    /// A connection that holds the database's write lock.
+    async fn lock(&self, begin: &'static str) -> SqliteConnection {
+        let options = SqliteConnectOptions::new().filename(self.file("board.db"));
+        let mut other = options.connect().await.unwrap();
+        sqlx::query(begin).execute(&mut other).await.unwrap();
+        other
+    }
+}
+
+/// From the fault to well after it. `mend` ends what made the disk refuse, for this `reason`.
+async fn assert_survives(board: Board, reason: &str, mend: impl AsyncFnOnce(&Board)) {
+    for path in ["/v1/breakers/refused", "/v1/limiters/refused"] {
+        let response = board.put(path).await;
+        assert_eq!(response.headers()["retry-after"], "1", "{path}");
+        let problem = assert_problem(response, 503, "storage_unavailable", path).await;
+        assert!(problem["detail"].as_str().unwrap().contains(reason), "{problem}");
+        assert_eq!(board.status(path).await, 404, "{path}: what was refused does not exist");
+    }
+    let force = json!({ "target": "forced_open", "reason": "the disk is gone" });
+    let force = board.send(Method::POST, "/v1/breakers/forced/state", force).await;
+    assert_problem(force, 503, "storage_unavailable", "an operator's change").await;
+    let forced = board.text("/v1/breakers/forced").await;
+    assert!(forced.contains("\"state\":\"forced_open\""), "in force, though not on disk yet: {forced}");
+
+    for _ in 0..5 {
+        let call =
+            board.post("/v1/calls", json!({ "breaker": "kept", "limiters": [{ "name": "kept" }] })).await;
+        assert_eq!(call["allowed"], true, "{call}");
+        let path = format!("/v1/calls/{}/outcome", call["call_id"].as_str().unwrap());
+        assert_eq!(board.post(&path, json!({ "outcome": "failure" })).await["recorded"], true);
+    }
+    assert_eq!(board.post("/v1/calls", json!({ "breaker": "kept" })).await["reason"], "breaker_open");
+
+    assert_eq!(board.status("/livez").await, 200);
+    for probe in ["/readyz", "/healthz", "/readyz/storage"] {
+        let response = board.send(Method::GET, probe, json!({})).await;
+        let problem = assert_problem(response, 503, "overloaded", probe).await;
+        assert_eq!(problem["errors"][0]["field"], "storage", "{problem}");
+    }
+    let verbose = board.text("/readyz?verbose").await;
+    assert!(verbose.contains("[-]storage failed: ") && verbose.contains(reason), "{verbose}");
+    assert!(verbose.contains("[+]ping ok"), "{verbose}");
+
+    mend(&board).await;
+    eventually("readiness", async || board.status("/readyz").await == 200).await;
+    assert_eq!(board.put("/v1/breakers/after").await.status(), 201);
+    let history = "/v1/breakers/kept/transitions";
+    eventually("the history", async || board.text(history).await.contains("\"to\":\"open\"")).await;
+
+    let board = board.crash();
+    for (name, state) in [("kept", "open"), ("forced", "forced_open")] {
+        let view = board.text(&format!("/v1/breakers/{name}")).await;
+        assert!(view.contains(&format!("\"state\":\"{state}\"")), "what happened meanwhile is kept: {view}");
+    }
+    for path in ["/v1/limiters/kept", "/v1/breakers/after"] {
+        assert_eq!(board.status(path).await, 200, "{path}");
+    }
+    for path in ["/v1/breakers/refused", "/v1/limiters/refused"] {
+        assert_eq!(board.status(path).await, 404, "{path}");
+    }
+}
+
+/// What must be there at the end.
+async fn keep(board: &Board) {
+    for path in ["/v1/breakers/kept", "/v1/breakers/forced"] {
+        assert_eq!(board.put(path).await.status(), 201);
+    }
+    let limiter = json!({ "requests_per_second": 5, "burst_size": 10 });
+    assert_eq!(board.send(Method::PUT, "/v1/limiters/kept", limiter).await.status(), 201);
+}
+
+#[tokio::test]
+async fn a_lock_of_another_process_is_survived() {
+    let survive = async |begin| {
+        let board = Board::start();
+        keep(&board).await;
+        let other = board.lock(begin).await;
+        assert_survives(board, "locked by another process", async |_| drop(other)).await;
+    };
+    tokio::join!(survive("BEGIN IMMEDIATE"), survive("BEGIN EXCLUSIVE"));
+}
+
+#[tokio::test]
+async fn a_disk_that_takes_no_more_is_survived_and_so_is_its_log() {
+    let board = Board::start();
+    keep(&board).await;
+    let before = getrlimit(Resource::Fsize);
+    let limit = move |board: &Board, current| {
+        let limit = Rlimit { current, maximum: before.maximum };
+        prlimit(Some(Pid::from_child(&board.server.child)), Resource::Fsize, limit).unwrap();
+    };
+    limit(&board, Some(0));
+    assert_survives(board, "the disk failed", async |board| limit(board, before.current)).await;
+}
+
+#[tokio::test]
+async fn a_database_that_became_read_only_is_survived() {
+    let board = Board::start_with(unprivileged);
+    keep(&board).await;
+    // Permissions count when the file is opened again, and it is after a failure.
+    let other = board.lock("BEGIN IMMEDIATE").await;
+    assert_eq!(board.put("/v1/breakers/refused").await.status(), 503);
+    permit(&board, 0o444, 0o555);
+    let refused = async || board.text("/readyz?verbose").await.contains("read-only");
+    eventually("the refusal", refused).await;
+    drop(other);
+    assert_survives(board, "read-only", async |board| permit(board, 0o644, 0o755)).await;
+}
+
+/// Root may write whatever the permissions are, so the server runs as nobody then.
+fn unprivileged<'c>(dir: &Path, command: &'c mut Command) -> &'c mut Command {
+    const NOBODY: u32 = 65534;
+    if !geteuid().is_root() {
+        return command;
+    }
+    std::os::unix::fs::chown(dir, Some(NOBODY), Some(NOBODY)).unwrap();
+    // The build may lie where nobody may not look.
+    let program = dir.join("fuseboard");
+    std::fs::copy(command.get_program(), &program).unwrap();
+    let mut other = Command::new(program);
+    other.args(command.get_args()).env_remove("FUSEBOARD_TOKEN").uid(NOBODY).gid(NOBODY);
+    *command = other;
+    command
+}
+
+fn permit(board: &Board, files: u32, dir: u32) {
+    for name in ["board.db", "board.db-wal", "board.db-shm"] {
+        // The last one that closes the database removes the other two.
+        drop(std::fs::set_permissions(board.file(name), Permissions::from_mode(files)));
+    }
+    std::fs::set_permissions(board.dir.path(), Permissions::from_mode(dir)).unwrap();
+}
+
+#[tokio::test]
+async fn a_database_that_vanished_is_not_replaced_by_an_empty_one() {
+    let board = Board::start();
+    keep(&board).await;
+    let other = board.lock("BEGIN IMMEDIATE").await;
+    assert_eq!(board.put("/v1/breakers/refused").await.status(), 503);
+    std::fs::rename(board.file("board.db"), board.file("elsewhere.db")).unwrap();
+    let refused = async || board.text("/readyz?verbose").await.contains("the disk failed");
+    eventually("the refusal", refused).await;
+    drop(other);
+    assert!(!board.file("board.db").exists());
+    let back = async |board: &Board| {
+        std::fs::rename(board.file("elsewhere.db"), board.file("board.db")).unwrap();
+    };
+    assert_survives(board, "the disk failed", back).await;
+}
+
+#[tokio::test]
+async fn a_full_database_says_so() {
+    let board = TestServer::start().await;
+    let refused = async {
+        for i in 0.. {
+            // Holds until the writer opens the database again, which it does after a failure.
+            let quota = board.board.store.writer.write(|connection| {
+                Box::pin(async move {
+                    sqlx::query("PRAGMA max_page_count = 1").execute(connection).await?;
+                    Ok(())
+                })
+            });
+            quota.await.unwrap();
+            let response = board.send(Method::PUT, &format!("/v1/breakers/b{i}"), Some(json!({}))).await;
+            if !response.status().is_success() {
+                return response;
+            }
+        }
+        unreachable!()
+    };
+    let problem = assert_problem(refused.await, 503, "storage_unavailable", "full").await;
+    assert!(problem["detail"].as_str().unwrap().contains("the disk is full"), "{problem}");
+    eventually("readiness", async || board.send(Method::GET, "/readyz", None).await.status() == 200).await;
+}
