@@ -177,7 +177,9 @@ impl Inner {
         self.state.board.telemetry.count_request(route, method.as_str(), status.as_u16(), seconds);
         let (quiet, route, path) = (is_hot(route), template(route), uri.path());
         let id = id.to_str().unwrap_or_default();
-        // The query may hold what does not belong into a log; the path does not.
+        // The query may hold what does not belong into a log; the path does not, unless a token's secret was taken for
+        // its id.
+        let path = if route == "/v1/tokens/{id}" { route } else { path };
         if status.is_server_error() {
             tracing::warn!(target: "access", %method, path, route, status = status.as_u16(), seconds, id, "request");
         } else if status.is_client_error() || !quiet {

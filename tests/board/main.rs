@@ -18,6 +18,7 @@ mod process;
 mod raw;
 mod restart;
 mod retry_policies;
+mod secrets;
 mod server;
 mod shedding;
 mod slow;

@@ -17,13 +17,13 @@ use crate::{
 };
 
 /// A certificate for this test alone, in files.
-struct Pair {
+pub struct Pair {
     dir: TempDir,
     certificate: String,
 }
 
 impl Pair {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let names = ["127.0.0.1", "localhost", "evil.example"].map(str::to_owned);
         let made = rcgen::generate_simple_self_signed(names).unwrap();
         let pair = Self { dir: TempDir::new().unwrap(), certificate: made.cert.pem() };
@@ -32,7 +32,7 @@ impl Pair {
         pair
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
@@ -47,7 +47,7 @@ impl Pair {
         board
     }
 
-    fn client(&self, change: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Client {
+    pub fn client(&self, change: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Client {
         let trusted = Certificate::from_pem(self.certificate.as_bytes()).unwrap();
         change(Client::builder().tls_certs_only([trusted])).build().unwrap()
     }
