@@ -64,6 +64,12 @@ impl Family {
     }
 }
 
+fn write_all(families: &[Family], out: &mut String) {
+    for family in families {
+        family.write_to(out);
+    }
+}
+
 #[expect(clippy::cast_precision_loss, reason = "metrics are floats by their format")]
 fn breakers(board: &Board, out: &mut String) {
     const R4J: &str = "resilience4j_circuitbreaker";
@@ -151,7 +157,7 @@ fn breakers(board: &Board, out: &mut String) {
         r_slow_rate,
         r_denied,
     ];
-    families.iter().for_each(|family| family.write_to(out));
+    write_all(&families, out);
 }
 
 #[expect(clippy::cast_precision_loss, reason = "metrics are floats by their format")]
@@ -194,7 +200,7 @@ fn limiters(board: &Board, out: &mut String) {
     }
     let families =
         [available, in_use, waiting, requests, throttled, blocked, clients, r_available, r_waiting];
-    families.iter().for_each(|family| family.write_to(out));
+    write_all(&families, out);
 }
 
 #[expect(clippy::cast_precision_loss, reason = "metrics are floats by their format")]
@@ -215,5 +221,5 @@ fn retry_policies(board: &Board, out: &mut String) {
         }
         budget.add("fuseboard_retry_budget_remaining", name, None, view.budget_remaining as f64);
     }
-    [attempts, budget].iter().for_each(|family| family.write_to(out));
+    write_all(&[attempts, budget], out);
 }
