@@ -38,9 +38,9 @@ impl Raw {
         raw
     }
 
-    /// Sends as much as the server takes: one that has answered and closed takes no more.
-    pub async fn send(&mut self, text: &str) {
-        drop(self.0.write_all(text.as_bytes()).await);
+    /// Sends it, unless the server has closed; whether that went well.
+    pub async fn send(&mut self, text: &str) -> bool {
+        self.0.write_all(text.as_bytes()).await.is_ok()
     }
 
     pub async fn reply(&mut self) -> Reply {

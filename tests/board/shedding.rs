@@ -1,10 +1,11 @@
 //! Too much at once: what is over the bounds is refused or waits, and probes answer throughout.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
-use futures_util::FutureExt;
+use futures_util::{FutureExt, future::join_all};
 use reqwest::Method;
 use serde_json::json;
+use sqlx::{ConnectOptions, sqlite::SqliteConnectOptions};
 
 use crate::{
     raw::{Raw, eventually, within},
@@ -37,6 +38,30 @@ async fn more_requests_than_allowed_are_shed_and_the_others_finish() {
     assert_eq!(board.get("/v1/breakers").await["items"].as_array().unwrap().len(), 3);
     let metrics = board.get("/metrics").await;
     assert!(metrics.as_str().unwrap().contains("\nfuseboard_http_requests_shed_total 3\n"));
+}
+
+#[tokio::test]
+async fn more_writes_than_may_wait_are_refused_at_once() {
+    let mut db = PathBuf::new();
+    let board = TestServer::start_with(|config| {
+        config.max_queued_writes = 1;
+        db.clone_from(&config.db);
+    })
+    .await;
+    let mut other = SqliteConnectOptions::new().filename(&db).connect().await.unwrap();
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+    let writes = (0..8).map(|i| format!("/v1/breakers/b{i}"));
+    let refused = join_all(writes.map(async |path| {
+        let response = board.send(Method::PUT, &path, Some(json!({}))).await;
+        assert_eq!(response.headers()["retry-after"], "1", "{path}");
+        assert_problem(response, 503, "storage_unavailable", &path).await["detail"].to_string()
+    }))
+    .await;
+    let full = refused.iter().filter(|detail| detail.contains("too many writes are waiting")).count();
+    assert!(full >= 4, "one or two run, one waits, the others are refused: {refused:?}");
+    drop(other);
+    eventually("the disk", async || board.put("/v1/breakers/b", json!({})).await.0 == 201).await;
+    assert_eq!(board.get("/v1/breakers").await["items"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -134,3 +134,14 @@ async fn max_body_bytes_is_a_limit_however_the_body_comes() {
     let mut raw = Raw::sending(&board, &format!("{head}content-length: 1000\r\n\r\n{exact}")).await;
     assert_eq!(raw.reply().await.status, 201, "as much as allowed is allowed");
 }
+
+#[tokio::test]
+async fn a_client_that_never_reads_its_answers_is_let_go() {
+    let board = TestServer::start_with(|config| config.idle_timeout = Duration::from_millis(200)).await;
+    let mut deaf = Raw::connect(&board).await;
+    let flooding =
+        async { while deaf.send("GET /openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n").await {} };
+    within("the end of the connection", flooding).await;
+    drop(deaf);
+    assert_unharmed(&board, "a client that never read").await;
+}
