@@ -6,6 +6,7 @@ pub mod limiter;
 pub mod name;
 pub mod quantity;
 pub mod retry;
+pub mod schedule;
 pub mod time;
 pub mod window;
 
