@@ -32,6 +32,11 @@ pub trait Resource: Send + Sync + Sized + 'static {
     fn create(board: &Board, name: Name, config: Self::Config) -> Self;
     /// Takes over another configuration without losing state.
     fn reconfigure(self: &Arc<Self>, board: &Board, config: Self::Config);
+    /// State that must be on disk together with this configuration: its kind, and what
+    /// [`states::states_put`] takes.
+    fn state_with(&self, _: &Board, _: &Self::Config) -> Option<(&'static str, String)> {
+        None
+    }
     /// Its name.
     fn name(&self) -> &Name;
     /// Its configuration.
@@ -132,6 +137,7 @@ impl Board {
         let text = document::<R>(&config);
         let key = name.clone();
         let board = Arc::clone(self);
+        let (live, wanted) = (Arc::clone(self), config.clone());
         self.store
             .writer
             .write_then(
@@ -153,6 +159,10 @@ impl Board {
                         };
                         if stored.changed {
                             definitions::definition_put(connection, R::KIND, key.as_str(), &text).await?;
+                            let resource = R::registry(&live).get(key.as_str());
+                            if let Some((kind, rows)) = resource.and_then(|r| r.state_with(&live, &wanted)) {
+                                states::states_put(connection, kind, R::KIND, &rows).await?;
+                            }
                         }
                         Ok(Ok(stored))
                     })

@@ -63,6 +63,15 @@ impl Resource for LimiterCell {
         self.lock(board).reconfigure(config, board.clock.now());
     }
 
+    /// What a short limiter has granted needs no mark, and needs one as soon as the limiter is a long one.
+    fn state_with(&self, board: &Board, config: &LimiterConfig) -> Option<(&'static str, String)> {
+        let now = board.clock.now();
+        let mut changed = self.inner.lock().clone();
+        changed.reconfigure(config.clone(), now);
+        let mark = changed.mark_needed(now)?;
+        Some((MARK_KIND, serde_json::to_string(&[(self.name.as_str(), mark)]).ok()?))
+    }
+
     fn name(&self) -> &Name {
         &self.name
     }

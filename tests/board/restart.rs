@@ -75,3 +75,19 @@ async fn an_answer_with_a_key_survives_a_crash() {
     assert_eq!(again.text().await.unwrap(), first);
     assert_eq!(board.get("/v1/breakers/b").await["generation"], 2, "reset once");
 }
+
+#[tokio::test]
+async fn a_limiter_that_becomes_long_does_not_forget_in_a_crash_what_it_granted_as_a_short_one() {
+    let board = TestServer::start().await;
+    let window = |period: u32| json!({ "algorithm": "sliding_window", "limit": 10, "period_seconds": period });
+    board.put("/v1/limiters/l", window(5)).await;
+    assert_eq!(board.post("/v1/limiters/l/acquire", json!({ "tokens": 10 })).await["allowed"], true);
+    board.put("/v1/limiters/l", window(3600)).await;
+    let marks = "SELECT count(*) FROM states WHERE kind = 'limiter_mark'";
+    let marks: i64 = sqlx::query_scalar(marks).fetch_one(&board.board.store.readers).await.unwrap();
+    assert_eq!(marks, 1, "stored with the configuration, not with some later snapshot");
+    let board = board.crash().await;
+    board.advance(60.0);
+    let answer = board.post("/v1/limiters/l/acquire", json!({ "tokens": 1 })).await;
+    assert_eq!(answer["allowed"], false, "ten were granted within the hour: {answer}");
+}
