@@ -1,6 +1,9 @@
 //! The pure core: state in, decision out. No I/O, no async, no clock; time is an argument.
 
 pub mod breaker;
+pub mod check;
+pub mod gate;
+pub mod health;
 pub mod invalid;
 pub mod limiter;
 pub mod name;
