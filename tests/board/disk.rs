@@ -77,6 +77,28 @@ impl Board {
         self.send(Method::GET, path, json!({})).await.text().await.unwrap()
     }
 
+    /// Sets whether the server's files may grow, or be written at all.
+    fn may_write(&self, may: bool) {
+        let usual = getrlimit(Resource::Fsize);
+        let limit = if may { usual } else { Rlimit { current: Some(0), ..usual } };
+        prlimit(Some(Pid::from_child(&self.server.child)), Resource::Fsize, limit).unwrap();
+    }
+
+    /// Takes token after token; how many came, and how many failed for the disk.
+    async fn acquire_all(&self) -> (u32, u32) {
+        let (mut granted, mut failed) = (0, 0);
+        for _ in 0..24 {
+            let response = self.send(Method::POST, "/v1/limiters/hard/acquire", json!({})).await;
+            if response.status() == 503 {
+                assert_problem(response, 503, "storage_unavailable", "acquire").await;
+                failed += 1;
+            } else if response.json::<Value>().await.unwrap()["allowed"] == true {
+                granted += 1;
+            }
+        }
+        (granted, failed)
+    }
+
     /// A connection that holds the database's write lock.
     async fn lock(&self, begin: &'static str) -> SqliteConnection {
         let options = SqliteConnectOptions::new().filename(self.file("board.db"));
@@ -163,13 +185,28 @@ async fn a_lock_of_another_process_is_survived() {
 async fn a_disk_that_takes_no_more_is_survived_and_so_is_its_log() {
     let board = Board::start();
     keep(&board).await;
-    let before = getrlimit(Resource::Fsize);
-    let limit = move |board: &Board, current| {
-        let limit = Rlimit { current, maximum: before.maximum };
-        prlimit(Some(Pid::from_child(&board.server.child)), Resource::Fsize, limit).unwrap();
-    };
-    limit(&board, Some(0));
-    assert_survives(board, "the disk failed", async |board| limit(board, before.current)).await;
+    board.may_write(false);
+    assert_survives(board, "the disk failed", async |board| board.may_write(true)).await;
+}
+
+#[tokio::test]
+async fn a_hard_limit_holds_while_nothing_can_be_written() {
+    for crashes in [false, true] {
+        let board = Board::start();
+        let hard = json!({ "algorithm": "sliding_window", "limit": 16, "period_seconds": 3600 });
+        assert_eq!(board.send(Method::PUT, "/v1/limiters/hard", hard).await.status(), 201);
+        board.may_write(false);
+        let (mut granted, mut failed) = board.acquire_all().await;
+        assert!(granted < 16 && failed > 0, "without the disk, only what is on it: {granted}, {failed}");
+        let board = if crashes { board.crash() } else { board };
+        board.may_write(true);
+        eventually("readiness", async || board.status("/readyz").await == 200).await;
+        let more = board.acquire_all().await;
+        (granted, failed) = (granted + more.0, more.1);
+        assert_eq!(failed, 0, "the disk is back");
+        assert!(granted <= 16, "{granted} grants, crashed: {crashes}");
+        assert!(crashes || granted == 16, "what was not granted is not lost: {granted}");
+    }
 }
 
 #[tokio::test]

@@ -79,7 +79,8 @@ async fn an_answer_with_a_key_survives_a_crash() {
 #[tokio::test]
 async fn a_limiter_that_becomes_long_does_not_forget_in_a_crash_what_it_granted_as_a_short_one() {
     let board = TestServer::start().await;
-    let window = |period: u32| json!({ "algorithm": "sliding_window", "limit": 10, "period_seconds": period });
+    let window =
+        |period: u32| json!({ "algorithm": "sliding_window", "limit": 10, "period_seconds": period });
     board.put("/v1/limiters/l", window(5)).await;
     assert_eq!(board.post("/v1/limiters/l/acquire", json!({ "tokens": 10 })).await["allowed"], true);
     board.put("/v1/limiters/l", window(3600)).await;
