@@ -204,6 +204,9 @@ impl Board {
         let client = self.clients.identify(ask.client);
         let mut locked: Vec<(MutexGuard<'_, Limiter>, Tokens)> =
             targets.limiters.iter().map(|(cell, tokens)| (cell.lock(self), *tokens)).collect();
+        for (limiter, tokens) in &locked {
+            self.disk_bears(limiter, *tokens)?;
+        }
         let mut held = targets.breaker.as_ref().map(|cell| cell.hold());
         let now = self.clock.now();
         for (limiter, _) in &mut locked {

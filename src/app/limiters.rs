@@ -234,6 +234,7 @@ impl Board {
         limiter.seen(now, client);
         let is_concurrency = limiter.config().algorithm() == LimiterAlgorithm::Concurrency;
         let hold = if is_concurrency { self.calls.fresh_id() } else { 0 };
+        self.disk_bears(&limiter, tokens)?;
         let decision = if tokens == Tokens::ZERO {
             limiter.peek(now).map(|()| now)
         } else {
@@ -291,6 +292,7 @@ impl Board {
             retry_after_seconds: None,
             fallback_share: limiter.fallback_share(now),
         };
+        self.disk_bears(&limiter, wanted)?;
         match limiter.lease(now, wanted, least, id, client) {
             Ok(lease) => {
                 answer.allowed = true;
@@ -307,6 +309,15 @@ impl Board {
             }
         }
         Ok(answer)
+    }
+
+    /// While the disk fails, what needs it is refused before anything is taken: its answer could not leave, and its
+    /// tokens would be lost.
+    pub(super) fn disk_bears(&self, limiter: &Limiter, tokens: Tokens) -> Result<(), AppError> {
+        match limiter.exceeds_ceiling(tokens).then(|| self.store.writer.health().error()).flatten() {
+            Some(error) => Err(error.into()),
+            None => Ok(()),
+        }
     }
 
     /// Gives back a lease or a concurrency permit.

@@ -85,6 +85,13 @@ impl Limiter {
         (mark != self.mark).then_some(mark)
     }
 
+    /// Whether granting that much would need a higher ceiling than the one on disk.
+    #[must_use]
+    pub fn exceeds_ceiling(&self, tokens: Tokens) -> bool {
+        let after = self.granted.saturating_add(u128::from(tokens.micros()));
+        tokens > Tokens::ZERO && after > self.mark.granted_ceiling && is_long(&self.config)
+    }
+
     /// The durable mark in force, if there ever was one.
     #[must_use]
     pub fn mark(&self) -> Option<Mark> {
