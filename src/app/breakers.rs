@@ -205,7 +205,7 @@ pub struct BreakerView {
     pub state: StateName,
     /// Lifetime counters, until a reset.
     pub metrics: MetricsView,
-    /// The largest number of consecutive failures of one client.
+    /// The largest number of consecutive failures of one client; while it is not closed again, those that opened it.
     pub failure_count: u32,
     /// The number of consecutive failures that opens it.
     pub threshold: u32,
@@ -283,7 +283,7 @@ impl BreakerView {
             name: name.clone(),
             state: view.state,
             metrics: (&view.metrics).into(),
-            failure_count: view.failure_count,
+            failure_count: view.failure_count.max(view.tripped_with),
             threshold: breaker.config().failure_threshold(),
             failure_rate: view.failure_rate,
             slow_call_rate: view.slow_call_rate,

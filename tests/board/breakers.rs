@@ -18,12 +18,16 @@ async fn a_breaker_opens_after_its_threshold_waits_and_closes_again() {
     assert_eq!(refused["allowed"], false);
     assert_eq!((&refused["reason"], &refused["denied_by"]), (&json!("breaker_open"), &json!("kraken")));
     assert_eq!(refused["retry_after_seconds"], 60.0);
+    let count = async || board.get("/v1/breakers/kraken").await["failure_count"].clone();
+    assert_eq!(count().await, 3, "what opened it is seen while it is open");
     board.advance(59.999);
     assert_eq!(board.post("/v1/calls", json!({ "breaker": "kraken" })).await["allowed"], false);
     board.advance(0.001);
     let probe = board.enter("kraken", "a").await;
     assert_eq!(board.state("kraken").await, "half_open");
+    assert_eq!(count().await, 3);
     assert_eq!(board.report(&probe, "success").await["breaker_state"], "closed");
+    assert_eq!(count().await, 0);
     let history = board.get("/v1/breakers/kraken/transitions").await;
     let causes: Vec<_> = history["items"].as_array().unwrap().iter().map(|t| t["cause"].clone()).collect();
     assert_eq!(causes, ["half_open_success", "timeout_elapsed", "failure_threshold"]);

@@ -72,7 +72,7 @@ async fn probes_and_metrics_and_docs_answer() {
 #[test]
 fn the_committed_api_description_is_current() {
     let now = fuseboard::http::openapi::yaml().unwrap();
-    assert_eq!(include_str!("../../openapi.yaml").trim_end(), now.trim_end(), "run `make openapi`");
+    assert!(include_str!("../../openapi.yaml").trim_end() == now.trim_end(), "run `make openapi`");
 }
 
 #[test]

@@ -41,6 +41,8 @@ pub struct Breaker {
     changed_at: Time,
     metrics: Metrics,
     state: State,
+    /// The consecutive failures that opened it, until it closes.
+    tripped_with: u32,
 }
 
 /// A call may not enter.
@@ -87,7 +89,7 @@ impl Breaker {
     #[must_use]
     pub fn new(config: Arc<BreakerConfig>, now: Time) -> Self {
         let state = State::default();
-        Self { config, generation: 1, changed_at: now, metrics: Metrics::default(), state }
+        Self { config, generation: 1, changed_at: now, metrics: Metrics::default(), state, tripped_with: 0 }
     }
 
     /// The configuration in force.

@@ -17,6 +17,8 @@ pub struct SavedBreaker {
     changed_at: Time,
     metrics: Metrics,
     state: State,
+    #[serde(default)]
+    tripped_with: u32,
 }
 
 impl SavedBreaker {
@@ -42,6 +44,7 @@ impl Breaker {
             changed_at: self.changed_at,
             metrics: self.metrics,
             state: self.state.clone(),
+            tripped_with: self.tripped_with,
         }
     }
 
@@ -58,7 +61,7 @@ impl Breaker {
         shift_nanos: i64,
         clean: bool,
     ) -> Self {
-        let SavedBreaker { generation, changed_at, metrics, mut state } = saved;
+        let SavedBreaker { generation, changed_at, metrics, mut state, tripped_with } = saved;
         if let Some(wait) = state.wait_mut() {
             wait.until = wait.until.shifted(shift_nanos);
         }
@@ -79,7 +82,7 @@ impl Breaker {
             }
         }
         let changed_at = changed_at.shifted(shift_nanos).min(now);
-        let mut breaker = Self { config, generation, changed_at, metrics, state };
+        let mut breaker = Self { config, generation, changed_at, metrics, state, tripped_with };
         breaker.bound_wait(now);
         breaker
     }

@@ -124,6 +124,11 @@ impl Breaker {
             slow_call_rate,
             reporters,
         });
+        match (&self.state, &next) {
+            (State::Closed(_), State::Open(_)) => self.tripped_with = self.failure_count(),
+            (_, State::Closed(_) | State::MetricsOnly { .. }) => self.tripped_with = 0,
+            _ => {}
+        }
         self.changed_at = at;
         self.state = next;
     }

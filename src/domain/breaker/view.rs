@@ -14,6 +14,8 @@ pub struct BreakerView {
     pub metrics: Metrics,
     /// The most consecutive failures of any client in this generation.
     pub failure_count: u32,
+    /// The consecutive failures that opened it; 0 once it is closed.
+    pub tripped_with: u32,
     /// Share of failed calls in the window; none below `minimum_calls`, without a window, and in states
     /// that do not count.
     pub failure_rate: Option<f64>,
@@ -51,6 +53,7 @@ impl Breaker {
             state: self.state.name(),
             metrics: self.metrics,
             failure_count: self.failure_count(),
+            tripped_with: self.tripped_with,
             failure_rate,
             slow_call_rate,
             generation: self.generation,
