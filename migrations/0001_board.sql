@@ -1,13 +1,31 @@
 -- What must survive a restart. Times of events are RFC 3339 in UTC; times inside `state` are nanoseconds of
 -- the steady clock whose origin `board` names.
 
--- Declared resources: breakers, limiters, retry policies. `config` is the validated wire document.
+-- Validated wire documents. A hundred thousand breakers share a few of them. `id` is taken from the document's hash.
+CREATE TABLE configs (
+    id       INTEGER PRIMARY KEY,
+    document TEXT NOT NULL
+) STRICT;
+
+-- Declared resources of every kind.
 CREATE TABLE definitions (
     kind   TEXT NOT NULL,
     name   TEXT NOT NULL,
-    config TEXT NOT NULL,
+    config INTEGER NOT NULL,
     PRIMARY KEY (kind, name)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX definitions_by_config ON definitions (config);
+
+CREATE TRIGGER config_replaced AFTER UPDATE OF config ON definitions WHEN OLD.config <> NEW.config BEGIN
+    DELETE FROM configs
+    WHERE id = OLD.config AND NOT EXISTS (SELECT 1 FROM definitions WHERE config = OLD.config);
+END;
+
+CREATE TRIGGER config_deleted AFTER DELETE ON definitions BEGIN
+    DELETE FROM configs
+    WHERE id = OLD.config AND NOT EXISTS (SELECT 1 FROM definitions WHERE config = OLD.config);
+END;
 
 -- The last saved hot state of a resource, and the durable marks of limiters. Rows exist only where
 -- there is something to remember.

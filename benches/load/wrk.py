@@ -31,6 +31,7 @@ def run(pid, port, script, connections, seconds, argument=None):
     if bad := re.search(r"(Non-2xx.*|Socket errors.*)", text):
         print(f"    {script}: {bad[1]}")
     return {
+        "requests": int(requests),
         "rate": int(requests) / (micros(elapsed) / 1e6),
         "p50": micros(re.search(r"^\s+50%\s+(\S+)", text, re.M)[1]),
         "p99": micros(re.search(r"^\s+99%\s+(\S+)", text, re.M)[1]),

@@ -141,7 +141,6 @@ impl Board {
             configs: Mutex::default(),
             clock,
         });
-        board.tokens_load().await?;
         snapshot::restore(&board, loaded).await?;
         Ok(board)
     }

@@ -4,7 +4,10 @@
 //! is there exactly. After a crash the domain restores carefully: a limiter assumes that it granted all it
 //! could, a half-open breaker that all its permits are out.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +16,7 @@ use super::{
     breakers::BreakerCell,
     call_table::Call,
     definitions::Resource,
-    journal::{Entry, UNCLEAN_GAP},
+    journal::{Entry as JournalEntry, UNCLEAN_GAP},
     limiters::{LimiterCell, MARK_KIND},
     retry_policies::RetryPolicyCell,
 };
@@ -21,13 +24,16 @@ use crate::{
     clock::{Clock, Origin},
     domain::{
         InvalidConfig, Name, Time,
-        breaker::{Breaker, SavedBreaker},
-        limiter::{Limiter, Mark, SavedLimiter},
-        retry::{RetryPolicy, SavedRetryPolicy},
+        breaker::{Breaker, BreakerConfig},
+        limiter::{Limiter, Mark},
+        retry::RetryPolicy,
     },
     store::{
-        Connection, Store, StoreError,
-        sqlite::{board, definitions, events, idempotency, states},
+        Connection, Pairs, Store, StoreError,
+        sqlite::{
+            board, definitions, events, idempotency, states,
+            tokens::{TokenRow, tokens_list},
+        },
     },
 };
 
@@ -60,13 +66,15 @@ pub(super) struct Loaded {
     clean: Option<Stop>,
     last_event: i64,
     call_key: u64,
-    breakers: Vec<(String, String)>,
-    limiters: Vec<(String, String)>,
-    retry_policies: Vec<(String, String)>,
-    breaker_states: Vec<(String, String)>,
-    limiter_states: Vec<(String, String)>,
-    limiter_marks: Vec<(String, String)>,
-    retry_states: Vec<(String, String)>,
+    configs: Vec<(String, String)>,
+    breakers: Pairs,
+    limiters: Pairs,
+    retry_policies: Pairs,
+    breaker_states: Pairs,
+    limiter_states: Pairs,
+    limiter_marks: Pairs,
+    retry_states: Pairs,
+    tokens: Vec<TokenRow>,
 }
 
 impl Loaded {
@@ -109,6 +117,7 @@ pub(super) async fn read(store: &Store, clock: &Clock) -> Result<(Loaded, u64), 
                     clean,
                     last_event: events::event_last_id(connection).await?,
                     call_key: random()?,
+                    configs: definitions::configs_load(connection).await?,
                     breakers: definitions::definitions_load(connection, BreakerCell::KIND).await?,
                     limiters: definitions::definitions_load(connection, LimiterCell::KIND).await?,
                     retry_policies: definitions::definitions_load(connection, RetryPolicyCell::KIND).await?,
@@ -116,6 +125,7 @@ pub(super) async fn read(store: &Store, clock: &Clock) -> Result<(Loaded, u64), 
                     limiter_states: states::states_load(connection, LimiterCell::KIND).await?,
                     limiter_marks: states::states_load(connection, MARK_KIND).await?,
                     retry_states: states::states_load(connection, RetryPolicyCell::KIND).await?,
+                    tokens: tokens_list(&mut *connection).await?,
                 };
                 if origin.is_none() {
                     board::board_put(connection, "origin", &text(&here.origin())?).await?;
@@ -130,10 +140,17 @@ pub(super) async fn read(store: &Store, clock: &Clock) -> Result<(Loaded, u64), 
 pub(super) async fn restore(board: &Arc<Board>, loaded: Loaded) -> Result<(), StoreError> {
     let now = board.clock.now();
     let (shift, clean) = (loaded.shift, loaded.clean.is_some());
-    let mut saved = by_name::<SavedBreaker>(loaded.breaker_states)?;
-    each::<BreakerCell>(&loaded.breakers, |name, config| {
-        let config = board.shared_config(config.clone());
-        let breaker = match saved.remove(name.as_str()) {
+    board.tokens.replace(loaded.tokens);
+    let configs: HashMap<_, _> =
+        loaded.configs.iter().map(|(id, document)| (id.as_str(), document.as_str())).collect();
+    let mut saved = by_name(&loaded.breaker_states);
+    let mut shared: Option<(BreakerConfig, Arc<BreakerConfig>)> = None;
+    each::<BreakerCell>(&loaded.breakers, &configs, |name, config| {
+        let config = match &shared {
+            Some((same, shared)) if same == config => Arc::clone(shared),
+            _ => shared.insert((config.clone(), board.shared_config(config.clone()))).1.clone(),
+        };
+        let breaker = match of_name(&mut saved, &name)? {
             Some(saved) => Breaker::restore(config, saved, now, shift, clean),
             None => Breaker::new(config, now),
         };
@@ -143,26 +160,21 @@ pub(super) async fn restore(board: &Arc<Board>, loaded: Loaded) -> Result<(), St
             cell.with(board, None, Breaker::advance);
         }
         board.breakers.insert(name, cell);
+        Ok(())
     })?;
-    let mut saved = by_name::<SavedLimiter>(loaded.limiter_states)?;
-    let mut marks = by_name::<Mark>(loaded.limiter_marks)?;
+    let (mut saved, mut marks) = (by_name(&loaded.limiter_states), by_name(&loaded.limiter_marks));
     let offset = board.clock.wall_offset();
-    each::<LimiterCell>(&loaded.limiters, |name, config| {
-        let limiter = Limiter::restore(
-            config.clone(),
-            saved.remove(name.as_str()),
-            marks.remove(name.as_str()),
-            now,
-            shift,
-            offset,
-            clean,
-        );
+    each::<LimiterCell>(&loaded.limiters, &configs, |name, config| {
+        let (saved, mark) = (of_name(&mut saved, &name)?, of_name::<Mark>(&mut marks, &name)?);
+        let limiter = Limiter::restore(config.clone(), saved, mark, now, shift, offset, clean);
         board.limiters.insert(name.clone(), Arc::new(LimiterCell::new(name, limiter)));
+        Ok(())
     })?;
-    let mut saved = by_name::<SavedRetryPolicy>(loaded.retry_states)?;
-    each::<RetryPolicyCell>(&loaded.retry_policies, |name, config| {
-        let policy = RetryPolicy::restore(config.clone(), saved.remove(name.as_str()), now, shift);
+    let mut saved = by_name(&loaded.retry_states);
+    each::<RetryPolicyCell>(&loaded.retry_policies, &configs, |name, config| {
+        let policy = RetryPolicy::restore(config.clone(), of_name(&mut saved, &name)?, now, shift);
         board.retry_policies.insert(name.clone(), Arc::new(RetryPolicyCell::new(name, policy)));
+        Ok(())
     })?;
     for call in loaded.clean.map(|stop| stop.calls).unwrap_or_default() {
         restore_call(board, call, shift);
@@ -192,21 +204,31 @@ fn restore_call(board: &Arc<Board>, call: SavedCall, shift: i64) {
     board.calls.insert(call.id, restored);
 }
 
+/// Builds the resources of a kind. A configuration is parsed once, however many resources have it.
 fn each<R: Resource>(
-    groups: &[(String, String)],
-    mut build: impl FnMut(Name, &R::Config),
+    stored: &Pairs,
+    configs: &HashMap<&str, &str>,
+    mut build: impl FnMut(Name, &R::Config) -> Result<(), StoreError>,
 ) -> Result<(), StoreError>
 where
     R::Spec: for<'de> Deserialize<'de>,
 {
-    for (document, names) in groups {
-        let spec: R::Spec = serde_json::from_str(document)?;
-        let config = R::Config::try_from(spec).map_err(|InvalidConfig { field, message }| {
-            StoreError::Corrupt(format!("a stored {} has an invalid {field}: {message}", R::KIND))
-        })?;
-        for name in serde_json::from_str::<Vec<Name>>(names)? {
-            build(name, &config);
-        }
+    let mut parsed: foldhash::HashMap<&str, R::Config> = foldhash::HashMap::default();
+    for (name, id) in stored.iter() {
+        let config = match parsed.entry(id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let document = configs.get(id).ok_or_else(|| {
+                    StoreError::Corrupt(format!("the configuration of the {} {name} is missing", R::KIND))
+                })?;
+                let spec: R::Spec = serde_json::from_str(document)?;
+                new.insert(R::Config::try_from(spec).map_err(|InvalidConfig { field, message }| {
+                    StoreError::Corrupt(format!("a stored {} has an invalid {field}: {message}", R::KIND))
+                })?)
+            }
+        };
+        let name = Name::try_from(name).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        build(name, config)?;
     }
     Ok(())
 }
@@ -250,18 +272,18 @@ impl Board {
         result.map(|()| entries.len())
     }
 
-    fn count_noise(&self, entries: &[Entry]) {
+    fn count_noise(&self, entries: &[JournalEntry]) {
         let mut noisy = self.dirty.noisy.lock();
-        for Entry { event, .. } in entries {
+        for JournalEntry { event, .. } in entries {
             *noisy.entry((event.resource, event.name.clone())).or_default() += 1;
         }
     }
 
-    async fn write_entries(self: &Arc<Self>, entries: &[Entry]) -> Result<(), StoreError> {
+    async fn write_entries(self: &Arc<Self>, entries: &[JournalEntry]) -> Result<(), StoreError> {
         let mut breakers = HashMap::new();
         let mut limiters = HashMap::new();
         self.count_noise(entries);
-        for Entry { event, .. } in entries {
+        for JournalEntry { event, .. } in entries {
             let name = event.name.as_str();
             match event.resource {
                 "breaker" => breakers.extend(self.breakers.get(name).map(|cell| (name, cell))),
@@ -277,7 +299,7 @@ impl Board {
         ];
         let events: Vec<_> = entries
             .iter()
-            .map(|Entry { event: e, .. }| (e.id, e.at, e.kind, e.resource, &e.name, &e.data))
+            .map(|JournalEntry { event: e, .. }| (e.id, e.at, e.kind, e.resource, &e.name, &e.data))
             .collect();
         let events = text(&events)?;
         let answers: Vec<_> = entries.iter().filter_map(|entry| entry.answer.clone()).collect();
@@ -444,10 +466,17 @@ fn take<R>(dirty: &parking_lot::Mutex<Vec<Arc<R>>>) -> Vec<Arc<R>> {
     dirty.drain(..count).collect()
 }
 
-fn by_name<T: for<'de> Deserialize<'de>>(
-    rows: Vec<(String, String)>,
-) -> Result<HashMap<String, T>, StoreError> {
-    rows.into_iter().map(|(name, state)| Ok((name, serde_json::from_str(&state)?))).collect()
+/// Documents by name, not parsed yet.
+fn by_name(stored: &Pairs) -> foldhash::HashMap<&str, &str> {
+    stored.iter().collect()
+}
+
+/// Takes the document of a name out and parses it.
+fn of_name<T: for<'de> Deserialize<'de>>(
+    documents: &mut foldhash::HashMap<&str, &str>,
+    name: &Name,
+) -> Result<Option<T>, StoreError> {
+    Ok(documents.remove(name.as_str()).map(serde_json::from_str).transpose()?)
 }
 
 fn parse<T: for<'de> Deserialize<'de>>(stored: Option<String>) -> Result<Option<T>, StoreError> {

@@ -163,7 +163,7 @@ impl Tokens {
         (valid && alive).then(|| known.caller.clone())
     }
 
-    fn replace(&self, rows: Vec<TokenRow>) {
+    pub(super) fn replace(&self, rows: Vec<TokenRow>) {
         let known = rows.into_iter().filter_map(|row| {
             let known = Known {
                 hash: row.hash.try_into().ok()?,

@@ -14,6 +14,7 @@ use utoipa::openapi::OpenApi;
 
 use super::{
     json::json_response,
+    openapi,
     problem::{Code, Problem},
 };
 
@@ -21,20 +22,17 @@ use super::{
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
                       img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'";
 
-/// Written when first asked for: the start of the server does not wait for it.
+/// Written when first asked for: neither the start of the server nor its memory pays for it.
 struct Document {
-    description: OpenApi,
+    metrics_enabled: bool,
     json: OnceLock<bytes::Bytes>,
     config: Arc<utoipa_swagger_ui::Config<'static>>,
 }
 
-pub(super) fn routes(document: OpenApi) -> Router {
+pub(super) fn routes<S: Clone + Send + Sync + 'static>(metrics_enabled: bool) -> Router<S> {
     let config = utoipa_swagger_ui::Config::new(["/openapi.json"]).use_base_layout();
-    let shared: &'static Document = Box::leak(Box::new(Document {
-        description: document,
-        json: OnceLock::new(),
-        config: Arc::new(config),
-    }));
+    let shared: &'static Document =
+        Box::leak(Box::new(Document { metrics_enabled, json: OnceLock::new(), config: Arc::new(config) }));
     Router::new()
         .route("/", get(|| async { Redirect::temporary("/docs/") }))
         .route("/docs", get(|| async { Redirect::temporary("/docs/") }))
@@ -45,13 +43,18 @@ pub(super) fn routes(document: OpenApi) -> Router {
 }
 
 impl Document {
+    fn description(&self) -> OpenApi {
+        openapi::finish(super::api(self.metrics_enabled).split_for_parts().1)
+    }
+
     fn json(&self) -> Response {
-        let text = self.json.get_or_init(|| serde_json::to_vec(&self.description).unwrap_or_default().into());
+        let text =
+            self.json.get_or_init(|| serde_json::to_vec(&self.description()).unwrap_or_default().into());
         json_response(StatusCode::OK, text.clone())
     }
 
     fn yaml(&self) -> Response {
-        match self.description.to_yaml() {
+        match self.description().to_yaml() {
             Ok(text) => ([(header::CONTENT_TYPE, "application/yaml")], text).into_response(),
             Err(error) => Problem::new(Code::InternalError, error.to_string()).into_response(),
         }

@@ -59,8 +59,8 @@ pub fn api(metrics_enabled: bool) -> OpenApiRouter<AppState> {
     if metrics_enabled { api.merge(metrics::routes()) } else { api }
 }
 
-/// The router of a running server.
-pub fn router(state: AppState, metrics_enabled: bool) -> Router {
-    let (router, document) = api(metrics_enabled).split_for_parts();
-    router.with_state(state).merge(docs::routes(openapi::finish(document)))
+/// The routes of a running server.
+pub fn routes(metrics_enabled: bool) -> Router<AppState> {
+    let (router, _) = api(metrics_enabled).split_for_parts();
+    router.merge(docs::routes(metrics_enabled))
 }

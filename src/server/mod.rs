@@ -94,6 +94,8 @@ impl Server {
             busy_timeout: Duration::from_secs(1),
             queue: config.max_queued_writes,
         };
+        let with_metrics = config.metrics_enabled;
+        let routes = tokio::task::spawn_blocking(move || http::routes(with_metrics));
         let broken = |error| StartError::Store(config.db.display().to_string(), error);
         let (store, writer) = Store::open(&options, clock.clone()).await.map_err(broken)?;
         let writer = tokio::spawn(writer.run());
@@ -122,8 +124,8 @@ impl Server {
             max_requests_in_flight: config.max_requests_in_flight,
             request_timeout: config.request_timeout,
         };
-        let edge =
-            Edge::new(state.clone(), http::router(state.clone(), config.metrics_enabled), access, limits);
+        let routes = routes.await.unwrap_or_else(|_| http::routes(with_metrics));
+        let edge = Edge::new(state.clone(), routes.with_state(state.clone()), access, limits);
         let tracker = TaskTracker::new();
         let stop_tasks = CancellationToken::new();
         tasks::start(&board, &tracker, &stop_tasks);

@@ -2,9 +2,11 @@
 
 mod error;
 mod open;
+mod pairs;
 pub mod sqlite;
 mod writer;
 
 pub use error::StoreError;
 pub use open::{Store, StoreOptions};
+pub use pairs::Pairs;
 pub use writer::{Connection, Pending, WriteFuture, Writer, WriterHealth};

@@ -15,10 +15,17 @@ const LONGEST_LEASE: Duration = Duration::from_secs(86_400);
 pub struct SavedBreaker {
     generation: u64,
     changed_at: Time,
+    #[serde(default, skip_serializing_if = "is_default")]
     metrics: Metrics,
+    #[serde(default, skip_serializing_if = "is_default")]
     state: State,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     tripped_with: u32,
+}
+
+/// What is as it was at the beginning is not written: most of a hundred thousand breakers have little to tell.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl SavedBreaker {

@@ -1,6 +1,8 @@
-//! Declared resources: breakers, limiters, retry policies.
+//! Declared resources: their names, and the configurations that they share.
 
-use crate::store::{Connection, StoreError};
+use sha2::{Digest, Sha256};
+
+use crate::store::{Connection, Pairs, StoreError};
 
 /// The stored configuration, as the text that was put.
 pub async fn definition_get(
@@ -8,11 +10,13 @@ pub async fn definition_get(
     kind: &str,
     name: &str,
 ) -> Result<Option<String>, StoreError> {
-    Ok(sqlx::query_scalar("SELECT config FROM definitions WHERE kind = ?1 AND name = ?2")
-        .bind(kind)
-        .bind(name)
-        .fetch_optional(connection)
-        .await?)
+    Ok(sqlx::query_scalar(
+        "SELECT document FROM definitions JOIN configs ON id = config WHERE kind = ?1 AND name = ?2",
+    )
+    .bind(kind)
+    .bind(name)
+    .fetch_optional(connection)
+    .await?)
 }
 
 /// Creates or replaces.
@@ -20,18 +24,30 @@ pub async fn definition_put(
     connection: &mut Connection,
     kind: &str,
     name: &str,
-    config: &str,
+    document: &str,
 ) -> Result<(), StoreError> {
+    let id = config_id(document);
+    sqlx::query("INSERT INTO configs (id, document) VALUES (?1, ?2) ON CONFLICT DO NOTHING")
+        .bind(id)
+        .bind(document)
+        .execute(&mut *connection)
+        .await?;
     sqlx::query(
         "INSERT INTO definitions (kind, name, config) VALUES (?1, ?2, ?3)
          ON CONFLICT DO UPDATE SET config = excluded.config",
     )
     .bind(kind)
     .bind(name)
-    .bind(config)
+    .bind(id)
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// Equal documents have equal ids; different ones the same with a chance of one in 2⁶⁴.
+fn config_id(document: &str) -> i64 {
+    let hash = Sha256::digest(document.as_bytes());
+    i64::from_be_bytes(std::array::from_fn(|i| hash[i]))
 }
 
 /// Deletes; false if there was none.
@@ -48,18 +64,13 @@ pub async fn definition_delete(
     Ok(done.rows_affected() > 0)
 }
 
-/// All of a kind, grouped by configuration: `(config, JSON array of names)`.
-///
-/// Grouping makes loading a hundred thousand breakers one row and one parsed configuration instead of
-/// a hundred thousand of each.
-pub async fn definitions_load(
-    connection: &mut Connection,
-    kind: &str,
-) -> Result<Vec<(String, String)>, StoreError> {
-    Ok(sqlx::query_as(
-        "SELECT config, json_group_array(name) FROM definitions WHERE kind = ?1 GROUP BY config",
-    )
-    .bind(kind)
-    .fetch_all(connection)
-    .await?)
+/// All names of a kind with the ids of their configurations, as [`Pairs`].
+pub async fn definitions_load(connection: &mut Connection, kind: &str) -> Result<Pairs, StoreError> {
+    let lines = "SELECT group_concat(name || char(9) || config, char(10)) FROM definitions WHERE kind = ?1";
+    Ok(Pairs(sqlx::query_scalar(lines).bind(kind).fetch_one(connection).await?))
+}
+
+/// All configurations: id, as [`definitions_load`] spells it, and document.
+pub async fn configs_load(connection: &mut Connection) -> Result<Vec<(String, String)>, StoreError> {
+    Ok(sqlx::query_as("SELECT CAST(id AS TEXT), document FROM configs").fetch_all(connection).await?)
 }

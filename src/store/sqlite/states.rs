@@ -1,8 +1,10 @@
 //! Saved hot state, by kind and name.
 
-use crate::store::{Connection, StoreError};
+use crate::store::{Connection, Pairs, StoreError};
 
 /// Saves many at once. `rows` is a JSON array of `[name, state]`; a state is a JSON document.
+///
+/// `CROSS JOIN` keeps the order of the loops: the other way round, every definition would parse all rows again.
 ///
 /// Only resources that are still declared as `resource` are saved, so that a late save never brings back the
 /// state of one that was deleted meanwhile.
@@ -16,7 +18,7 @@ pub async fn states_put(
         "INSERT INTO states (kind, name, state)
          SELECT ?1, row.value ->> 0, row.value -> 1
          FROM json_each(?3) AS row
-         JOIN definitions ON definitions.kind = ?2 AND definitions.name = row.value ->> 0
+         CROSS JOIN definitions ON definitions.kind = ?2 AND definitions.name = row.value ->> 0
          WHERE true
          ON CONFLICT DO UPDATE SET state = excluded.state",
     )
@@ -38,13 +40,8 @@ pub async fn state_delete(connection: &mut Connection, kind: &str, name: &str) -
     Ok(())
 }
 
-/// All saved states of a kind: `(name, state)`.
-pub async fn states_load(
-    connection: &mut Connection,
-    kind: &str,
-) -> Result<Vec<(String, String)>, StoreError> {
-    Ok(sqlx::query_as("SELECT name, state FROM states WHERE kind = ?1")
-        .bind(kind)
-        .fetch_all(connection)
-        .await?)
+/// All saved states of a kind, as [`Pairs`].
+pub async fn states_load(connection: &mut Connection, kind: &str) -> Result<Pairs, StoreError> {
+    let lines = "SELECT group_concat(name || char(9) || state, char(10)) FROM states WHERE kind = ?1";
+    Ok(Pairs(sqlx::query_scalar(lines).bind(kind).fetch_one(connection).await?))
 }
