@@ -128,6 +128,12 @@ impl Journal {
         id
     }
 
+    /// The id of the newest event.
+    #[must_use]
+    pub fn last(&self) -> i64 {
+        *self.latest.borrow()
+    }
+
     /// Waits until the event `id` is on disk; fails if the next attempt to write it fails.
     pub async fn durable(&self, id: i64) -> Result<(), StoreError> {
         let mut progress = self.progress.subscribe();

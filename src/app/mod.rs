@@ -110,6 +110,8 @@ struct Dirty {
     breakers: Mutex<Vec<Arc<BreakerCell>>>,
     limiters: Mutex<Vec<Arc<LimiterCell>>>,
     retry_policies: Mutex<Vec<Arc<RetryPolicyCell>>>,
+    /// The last event when the history of the whole board was pruned; 0 before the first time.
+    pruned_at: std::sync::atomic::AtomicI64,
     /// Resources with new events since the last pruning.
     noisy: Mutex<foldhash::HashMap<(&'static str, crate::domain::Name), usize>>,
 }

@@ -6,7 +6,7 @@
 
 use std::{
     collections::{HashMap, hash_map::Entry},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
 };
 
 use serde::{Deserialize, Serialize};
@@ -358,6 +358,9 @@ impl Board {
         let slack = (most / 10).max(1);
         let due = self.take_noisy(slack);
         let keep = i64::try_from(self.limits.max_events).unwrap_or(i64::MAX);
+        let last = self.journal.last();
+        let all = self.dirty.pruned_at.load(Ordering::Relaxed);
+        let all = (last - all > keep / 100).then_some(last);
         let keep_each = i64::try_from(most).unwrap_or(i64::MAX);
         let old = self
             .clock
@@ -368,7 +371,10 @@ impl Board {
             .writer
             .write(move |connection| {
                 Box::pin(async move {
-                    let mut gone = events::events_prune(connection, keep).await?;
+                    let mut gone = 0;
+                    if all.is_some() {
+                        gone += events::events_prune(connection, keep).await?;
+                    }
                     for (resource, name) in due {
                         gone +=
                             events::events_prune_of(connection, resource, name.as_str(), keep_each).await?;
@@ -377,6 +383,11 @@ impl Board {
                 })
             })
             .await
+            .inspect(|_| {
+                if let Some(last) = all {
+                    self.dirty.pruned_at.store(last, Ordering::Relaxed);
+                }
+            })
     }
 }
 

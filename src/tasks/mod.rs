@@ -49,6 +49,8 @@ async fn repeat(
 ) {
     let mut ticks = tokio::time::interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // The start has its own work; nothing is due before one period.
+    ticks.reset();
     loop {
         tokio::select! {
             _ = ticks.tick() => {}

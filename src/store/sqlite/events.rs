@@ -83,8 +83,16 @@ pub async fn event_first_id(pool: &SqlitePool) -> Result<Option<i64>, StoreError
     Ok(sqlx::query_scalar("SELECT min(id) FROM events").fetch_one(pool).await?)
 }
 
-/// Keeps the newest `keep` events of the whole board.
+/// Keeps the newest `keep` events of the whole board. It reads as many rows as it keeps, unless their ids show that
+/// there cannot be too many.
 pub async fn events_prune(connection: &mut Connection, keep: i64) -> Result<u64, StoreError> {
+    let span: i64 =
+        sqlx::query_scalar("SELECT coalesce(max(id) - (SELECT min(id) FROM events), 0) FROM events")
+            .fetch_one(&mut *connection)
+            .await?;
+    if span < keep {
+        return Ok(0);
+    }
     let done = sqlx::query(
         "DELETE FROM events WHERE id <= (SELECT id FROM events ORDER BY id DESC LIMIT 1 OFFSET ?1)",
     )
