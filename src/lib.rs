@@ -6,6 +6,7 @@
 //! - [`app`]: use cases and the live state.
 //! - [`store`]: what must survive, in SQLite.
 //! - [`http`]: the API.
+//! - [`outbound`]: requests that the server makes itself.
 //! - [`tasks`]: what happens by itself.
 //! - [`server`]: wires it all and serves.
 //!
@@ -18,6 +19,7 @@ pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod http;
+pub mod outbound;
 pub mod server;
 pub mod store;
 pub mod tasks;

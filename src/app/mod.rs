@@ -24,6 +24,7 @@ use parking_lot::Mutex;
 use crate::{
     clock::Clock,
     domain::breaker::BreakerConfig,
+    outbound::Outbound,
     store::{Store, StoreError},
     telemetry::Telemetry,
 };
@@ -97,6 +98,8 @@ pub struct Board {
     pub answers: Arc<Answers>,
     /// Who may do what.
     pub tokens: Tokens,
+    /// Makes requests of its own.
+    pub outbound: Outbound,
     breakers_enabled: std::sync::atomic::AtomicBool,
     clients: Clients,
     timers: Timers,
@@ -123,6 +126,7 @@ impl Board {
         store: Store,
         limits: Limits,
         telemetry: Arc<Telemetry>,
+        outbound: Outbound,
     ) -> Result<Arc<Self>, StoreError> {
         let (loaded, seed) = snapshot::read(&store, &clock).await?;
         let board = Arc::new(Self {
@@ -136,6 +140,7 @@ impl Board {
             journal: Journal::new(loaded.last_event()),
             answers: Arc::default(),
             tokens: Tokens::default(),
+            outbound,
             breakers_enabled: std::sync::atomic::AtomicBool::new(true),
             clients: Clients::new(seed),
             timers: Timers::default(),

@@ -10,6 +10,7 @@ use std::{
 use foldhash::fast::RandomState;
 use parking_lot::RwLock;
 
+use super::definitions::Resource;
 use crate::domain::Name;
 
 const SHARDS: usize = 16;
@@ -53,6 +54,20 @@ impl<R> Registry<R> {
     pub fn insert(&self, name: Name, resource: Arc<R>) {
         self.names.write().insert(name.clone());
         self.shard(name.as_str()).write().insert(name, resource);
+    }
+
+    /// Puts in many at once, ordered by their names. For the start.
+    pub fn fill(&self, resources: Vec<Arc<R>>)
+    where
+        R: Resource,
+    {
+        for shard in &self.shards {
+            shard.write().reserve(resources.len() / SHARDS + resources.len() / SHARDS / 8);
+        }
+        self.names.write().append(&mut resources.iter().map(|r| r.name().clone()).collect());
+        for resource in resources {
+            self.shard(resource.name().as_str()).write().insert(resource.name().clone(), resource);
+        }
     }
 
     /// Takes out.

@@ -143,39 +143,38 @@ pub(super) async fn restore(board: &Arc<Board>, loaded: Loaded) -> Result<(), St
     board.tokens.replace(loaded.tokens);
     let configs: HashMap<_, _> =
         loaded.configs.iter().map(|(id, document)| (id.as_str(), document.as_str())).collect();
-    let mut saved = by_name(&loaded.breaker_states);
+    let mut saved = loaded.breaker_states.in_order();
     let mut shared: Option<(BreakerConfig, Arc<BreakerConfig>)> = None;
-    each::<BreakerCell>(&loaded.breakers, &configs, |name, config| {
+    let breakers = each::<BreakerCell>(&loaded.breakers, &configs, |name, config| {
         let config = match &shared {
             Some((same, shared)) if same == config => Arc::clone(shared),
             _ => shared.insert((config.clone(), board.shared_config(config.clone()))).1.clone(),
         };
-        let breaker = match of_name(&mut saved, &name)? {
+        let breaker = match parsed(saved.find(name.as_str()))? {
             Some(saved) => Breaker::restore(config, saved, now, shift, clean),
             None => Breaker::new(config, now),
         };
-        let cell = Arc::new(BreakerCell::new(name.clone(), breaker));
-        // Sets the board's timer and moves on what has run out meanwhile.
-        if cell.peek(|breaker| breaker.next_timer().is_some()) {
-            cell.with(board, None, Breaker::advance);
-        }
-        board.breakers.insert(name, cell);
-        Ok(())
+        Ok(BreakerCell::new(name, breaker))
     })?;
-    let (mut saved, mut marks) = (by_name(&loaded.limiter_states), by_name(&loaded.limiter_marks));
+    // Sets the board's timers and moves on what has run out meanwhile.
+    let timed: Vec<_> =
+        breakers.iter().filter(|cell| cell.peek(|b| b.next_timer().is_some())).map(Arc::clone).collect();
+    board.breakers.fill(breakers);
+    for cell in timed {
+        cell.advance(board);
+    }
+    let (mut saved, mut marks) = (loaded.limiter_states.in_order(), loaded.limiter_marks.in_order());
     let offset = board.clock.wall_offset();
-    each::<LimiterCell>(&loaded.limiters, &configs, |name, config| {
-        let (saved, mark) = (of_name(&mut saved, &name)?, of_name::<Mark>(&mut marks, &name)?);
+    board.limiters.fill(each::<LimiterCell>(&loaded.limiters, &configs, |name, config| {
+        let (saved, mark) = (parsed(saved.find(name.as_str()))?, parsed::<Mark>(marks.find(name.as_str()))?);
         let limiter = Limiter::restore(config.clone(), saved, mark, now, shift, offset, clean);
-        board.limiters.insert(name.clone(), Arc::new(LimiterCell::new(name, limiter)));
-        Ok(())
-    })?;
-    let mut saved = by_name(&loaded.retry_states);
-    each::<RetryPolicyCell>(&loaded.retry_policies, &configs, |name, config| {
-        let policy = RetryPolicy::restore(config.clone(), of_name(&mut saved, &name)?, now, shift);
-        board.retry_policies.insert(name.clone(), Arc::new(RetryPolicyCell::new(name, policy)));
-        Ok(())
-    })?;
+        Ok(LimiterCell::new(name, limiter))
+    })?);
+    let mut saved = loaded.retry_states.in_order();
+    board.retry_policies.fill(each::<RetryPolicyCell>(&loaded.retry_policies, &configs, |name, config| {
+        let saved = parsed(saved.find(name.as_str()))?;
+        Ok(RetryPolicyCell::new(name, RetryPolicy::restore(config.clone(), saved, now, shift)))
+    })?);
     for call in loaded.clean.map(|stop| stop.calls).unwrap_or_default() {
         restore_call(board, call, shift);
     }
@@ -208,14 +207,15 @@ fn restore_call(board: &Arc<Board>, call: SavedCall, shift: i64) {
 fn each<R: Resource>(
     stored: &Pairs,
     configs: &HashMap<&str, &str>,
-    mut build: impl FnMut(Name, &R::Config) -> Result<(), StoreError>,
-) -> Result<(), StoreError>
+    mut build: impl FnMut(Name, &R::Config) -> Result<R, StoreError>,
+) -> Result<Vec<Arc<R>>, StoreError>
 where
     R::Spec: for<'de> Deserialize<'de>,
 {
-    let mut parsed: foldhash::HashMap<&str, R::Config> = foldhash::HashMap::default();
+    let mut known: foldhash::HashMap<&str, R::Config> = foldhash::HashMap::default();
+    let mut built = Vec::new();
     for (name, id) in stored.iter() {
-        let config = match parsed.entry(id) {
+        let config = match known.entry(id) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => {
                 let document = configs.get(id).ok_or_else(|| {
@@ -228,9 +228,9 @@ where
             }
         };
         let name = Name::try_from(name).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        build(name, config)?;
+        built.push(Arc::new(build(name, config)?));
     }
-    Ok(())
+    Ok(built)
 }
 
 impl Board {
@@ -477,17 +477,8 @@ fn take<R>(dirty: &parking_lot::Mutex<Vec<Arc<R>>>) -> Vec<Arc<R>> {
     dirty.drain(..count).collect()
 }
 
-/// Documents by name, not parsed yet.
-fn by_name(stored: &Pairs) -> foldhash::HashMap<&str, &str> {
-    stored.iter().collect()
-}
-
-/// Takes the document of a name out and parses it.
-fn of_name<T: for<'de> Deserialize<'de>>(
-    documents: &mut foldhash::HashMap<&str, &str>,
-    name: &Name,
-) -> Result<Option<T>, StoreError> {
-    Ok(documents.remove(name.as_str()).map(serde_json::from_str).transpose()?)
+fn parsed<T: for<'de> Deserialize<'de>>(document: Option<&str>) -> Result<Option<T>, StoreError> {
+    Ok(document.map(serde_json::from_str).transpose()?)
 }
 
 fn parse<T: for<'de> Deserialize<'de>>(stored: Option<String>) -> Result<Option<T>, StoreError> {

@@ -41,6 +41,7 @@ use crate::{
         auth::Access,
         edge::{Edge, EdgeLimits},
     },
+    outbound::Outbound,
     store::{Store, StoreError, StoreOptions},
     tasks,
     telemetry::Telemetry,
@@ -100,7 +101,9 @@ impl Server {
         let (store, writer) = Store::open(&options, clock.clone()).await.map_err(broken)?;
         let writer = tokio::spawn(writer.run());
         let telemetry = Arc::new(Telemetry::new(&ROUTES)?);
-        let board = Board::load(clock, store, config.limits.clone(), telemetry).await.map_err(broken)?;
+        let board = Board::load(clock, store, config.limits.clone(), telemetry, Outbound::default())
+            .await
+            .map_err(broken)?;
         if let Some(token) = &config.token {
             board.tokens.accept(token);
         }

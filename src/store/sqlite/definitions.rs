@@ -66,7 +66,8 @@ pub async fn definition_delete(
 
 /// All names of a kind with the ids of their configurations, as [`Pairs`].
 pub async fn definitions_load(connection: &mut Connection, kind: &str) -> Result<Pairs, StoreError> {
-    let lines = "SELECT group_concat(name || char(9) || config, char(10)) FROM definitions WHERE kind = ?1";
+    let lines = "SELECT group_concat(line, char(10))
+                 FROM (SELECT name || char(9) || config AS line FROM definitions WHERE kind = ?1 ORDER BY name)";
     Ok(Pairs(sqlx::query_scalar(lines).bind(kind).fetch_one(connection).await?))
 }
 

@@ -42,6 +42,7 @@ pub async fn state_delete(connection: &mut Connection, kind: &str, name: &str) -
 
 /// All saved states of a kind, as [`Pairs`].
 pub async fn states_load(connection: &mut Connection, kind: &str) -> Result<Pairs, StoreError> {
-    let lines = "SELECT group_concat(name || char(9) || state, char(10)) FROM states WHERE kind = ?1";
+    let lines = "SELECT group_concat(line, char(10))
+                 FROM (SELECT name || char(9) || state AS line FROM states WHERE kind = ?1 ORDER BY name)";
     Ok(Pairs(sqlx::query_scalar(lines).bind(kind).fetch_one(connection).await?))
 }
