@@ -19,7 +19,7 @@ PYTHON_NEEDS := $(wildcard clients/python/pyproject.toml demo/requirements.txt)
 .DEFAULT_GOAL := help
 # The steps share target/ and are meant to be read in order.
 .NOTPARALLEL:
-.PHONY: help run build test rust-test pytest python-test tools check fmt fmt-check clippy ci openapi openapi-check docs clean
+.PHONY: help run build test rust-test pytest python-test tools check fmt fmt-check clippy ci openapi openapi-check bench docs clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 16
@@ -87,6 +87,13 @@ openapi: build ## Write openapi.yaml from the code
 openapi-check: $(BIN)
 	@"$(BIN)" openapi | diff -u openapi.yaml - \
 		|| { echo "openapi.yaml is not what the code says: run make openapi" >&2; exit 1; }
+
+bench: ## Measure: the core, the server under load beside a bare axum, start and memory (10 minutes, idle machine)
+	@command -v wrk >/dev/null || { $(CAN_INSTALL) && { $(APT) update -qq && $(APT) install -qq -y wrk; } </dev/null >/dev/null; }
+	$(CARGO) bench --locked --bench core
+	$(CARGO) build --release --locked --bin fuseboard --example echo
+	"$(PYTHON)" benches/load/run.py
+	"$(PYTHON)" benches/load/startup.py
 
 docs: ## Documentation of the crate, in target/doc
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --locked --lib
