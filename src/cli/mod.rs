@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+pub mod api;
 pub mod ready;
 pub mod signals;
 pub mod token;

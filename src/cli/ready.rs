@@ -12,16 +12,9 @@ pub struct ReadyArgs {
 
 /// Asks `/readyz`.
 pub fn run(args: &ReadyArgs) -> Result<(), String> {
-    // A second installation of the provider is refused and harmless.
-    drop(tokio_rustls::rustls::crypto::ring::default_provider().install_default());
     super::runtime(1)?.block_on(async {
         let url = format!("{}/readyz?verbose", args.url.trim_end_matches('/'));
-        let mut builder = reqwest::Client::builder().timeout(std::time::Duration::from_secs(3));
-        if url.starts_with("http://") {
-            // Without this, a container without any root certificates could not even ask by plain HTTP.
-            builder = builder.tls_certs_only([]);
-        }
-        let client = builder.build().map_err(|e| format!("cannot make requests: {e}"))?;
+        let client = super::api::client(&url, std::time::Duration::from_secs(3))?;
         let answer = client.get(&url).send().await.map_err(|e| format!("{url}: {e}"))?;
         let status = answer.status();
         let text = answer.text().await.unwrap_or_default();

@@ -1,0 +1,129 @@
+//! The server as the commands ask it: address, token, and what can go wrong on the way.
+
+use std::{process::ExitCode, time::Duration};
+
+use clap::Args;
+use reqwest::{Client, Method};
+use serde_json::Value;
+
+/// The exit status when the server could not be asked, or would not answer the question.
+pub const EXIT_NOT_ASKED: u8 = 2;
+
+/// Where the server is, and who asks.
+#[derive(Clone, Debug, Args)]
+pub struct ApiArgs {
+    /// Base address of the server
+    #[arg(long, env = "FUSEBOARD_URL", default_value = "http://127.0.0.1:7077")]
+    pub url: String,
+    /// Bearer token; better in the environment than here
+    #[arg(long, env = "FUSEBOARD_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    pub token: Option<String>,
+    /// Seconds to wait for an answer
+    #[arg(long, default_value_t = 30, value_name = "SECONDS")]
+    pub timeout: u16,
+}
+
+/// A server to ask.
+#[derive(Clone, Debug)]
+pub struct Api {
+    client: Client,
+    base: String,
+    token: Option<String>,
+}
+
+/// An answer that is no error.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The body as it came.
+    pub text: String,
+}
+
+impl Api {
+    /// Ready to ask; nothing has been sent yet.
+    pub fn new(args: &ApiArgs) -> Result<Self, String> {
+        let base = args.url.trim_end_matches('/').to_owned();
+        let client = client(&base, Duration::from_secs(u64::from(args.timeout.max(1))))?;
+        Ok(Self { client, base, token: args.token.clone().filter(|token| !token.is_empty()) })
+    }
+
+    /// Sends a request. `query` is encoded here, `path` is not. An error says what the server said.
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        query: &[(&str, String)],
+        body: Option<&Value>,
+    ) -> Result<Answer, String> {
+        let url = format!("{}{path}", self.base);
+        let mut address = reqwest::Url::parse(&url).map_err(|e| format!("{url}: {e}"))?;
+        if !query.is_empty() {
+            address.query_pairs_mut().extend_pairs(query);
+        }
+        let mut request = self.client.request(method, address);
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let answer = request.send().await.map_err(|e| format!("{url}: {}", root_cause(&e)))?;
+        let status = answer.status();
+        let text = answer.text().await.map_err(|e| format!("{url}: {}", root_cause(&e)))?;
+        if status.is_success() {
+            return Ok(Answer { status: status.as_u16(), text });
+        }
+        let problem: Value = serde_json::from_str(&text).unwrap_or_default();
+        match problem["detail"].as_str() {
+            Some(detail) => Err(format!("{status}: {detail}")),
+            None => Err(format!("{url}: {status}")),
+        }
+    }
+
+    /// Like [`send`](Self::send), for an answer in JSON.
+    pub async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        query: &[(&str, String)],
+        body: Option<&Value>,
+    ) -> Result<Value, String> {
+        let answer = self.send(method, path, query, body).await?;
+        serde_json::from_str(&answer.text).map_err(|e| format!("{}{path}: {e}", self.base))
+    }
+}
+
+/// Runs a command that asks the server. Its own exit status says what was answered; [`EXIT_NOT_ASKED`], that nothing
+/// was.
+pub fn run(args: &ApiArgs, command: impl AsyncFnOnce(Api) -> Result<ExitCode, String>) -> ExitCode {
+    let result = Api::new(args).and_then(|api| super::runtime(1)?.block_on(command(api)));
+    result.unwrap_or_else(|message| {
+        super::complain(&message);
+        ExitCode::from(EXIT_NOT_ASKED)
+    })
+}
+
+/// A client for one server.
+pub fn client(base: &str, timeout: Duration) -> Result<Client, String> {
+    // A second installation of the provider is refused and harmless.
+    drop(tokio_rustls::rustls::crypto::ring::default_provider().install_default());
+    let mut builder = Client::builder().timeout(timeout);
+    if base.starts_with("http://") {
+        // Without this, a container without any root certificates could not even ask by plain HTTP.
+        builder = builder.tls_certs_only([]);
+    }
+    builder.build().map_err(|e| format!("cannot make requests: {e}"))
+}
+
+/// The innermost reason: what reqwest says itself repeats the address and leaves the reason out.
+fn root_cause(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return "no answer in time".to_owned();
+    }
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}
