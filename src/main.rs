@@ -33,6 +33,12 @@ enum Command {
     Openapi,
     /// Ask a running server whether it is ready; exit 1 if not
     Ready(cli::ready::ReadyArgs),
+    /// List, show, trip, disable and reset breakers of a running server
+    Breaker(cli::breaker::BreakerArgs),
+    /// List and show limiters of a running server, and make everybody wait
+    Limiter(cli::limiter::LimiterArgs),
+    /// Print what happened on a running server, and follow what happens
+    Events(cli::events::EventsArgs),
 }
 
 fn main() -> ExitCode {
@@ -43,6 +49,9 @@ fn main() -> ExitCode {
         Command::Token(args) => cli::token::run(&args),
         Command::Openapi => cli::openapi(),
         Command::Ready(args) => cli::ready::run(&args),
+        Command::Breaker(args) => return cli::breaker::run(&args),
+        Command::Limiter(args) => return cli::limiter::run(&args),
+        Command::Events(args) => return cli::events::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

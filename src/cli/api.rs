@@ -9,17 +9,20 @@ use serde_json::Value;
 /// The exit status when the server could not be asked, or would not answer the question.
 pub const EXIT_NOT_ASKED: u8 = 2;
 
+/// A stream ends when one side wants it to.
+const FOREVER: Duration = Duration::from_secs(10 * 365 * 86_400);
+
 /// Where the server is, and who asks.
 #[derive(Clone, Debug, Args)]
 pub struct ApiArgs {
     /// Base address of the server
-    #[arg(long, env = "FUSEBOARD_URL", default_value = "http://127.0.0.1:7077")]
+    #[arg(long, global = true, env = "FUSEBOARD_URL", default_value = "http://127.0.0.1:7077")]
     pub url: String,
     /// Bearer token; better in the environment than here
-    #[arg(long, env = "FUSEBOARD_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    #[arg(long, global = true, env = "FUSEBOARD_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     pub token: Option<String>,
     /// Seconds to wait for an answer
-    #[arg(long, default_value_t = 30, value_name = "SECONDS")]
+    #[arg(long, global = true, default_value_t = 30, value_name = "SECONDS")]
     pub timeout: u16,
 }
 
@@ -57,14 +60,7 @@ impl Api {
         body: Option<&Value>,
     ) -> Result<Answer, String> {
         let url = format!("{}{path}", self.base);
-        let mut address = reqwest::Url::parse(&url).map_err(|e| format!("{url}: {e}"))?;
-        if !query.is_empty() {
-            address.query_pairs_mut().extend_pairs(query);
-        }
-        let mut request = self.client.request(method, address);
-        if let Some(token) = &self.token {
-            request = request.bearer_auth(token);
-        }
+        let mut request = self.request(method, path, query)?;
         if let Some(body) = body {
             request = request.json(body);
         }
@@ -91,6 +87,57 @@ impl Api {
     ) -> Result<Value, String> {
         let answer = self.send(method, path, query, body).await?;
         serde_json::from_str(&answer.text).map_err(|e| format!("{}{path}: {e}", self.base))
+    }
+}
+
+impl Api {
+    /// All pages of a list.
+    pub async fn list(&self, path: &str, query: &[(&str, String)]) -> Result<Vec<Value>, String> {
+        let mut query = query.to_vec();
+        query.push(("limit", "1000".to_owned()));
+        let mut items = Vec::new();
+        loop {
+            let page = self.ask(Method::GET, path, &query, None).await?;
+            items.extend(page["items"].as_array().cloned().unwrap_or_default());
+            let Some(cursor) = page["next_cursor"].as_str() else { return Ok(items) };
+            query.retain(|(key, _)| *key != "cursor");
+            query.push(("cursor", cursor.to_owned()));
+        }
+    }
+
+    /// Opens a stream of events, after the event of that id.
+    pub async fn stream(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+        after: Option<&str>,
+    ) -> Result<reqwest::Response, String> {
+        let mut request = self.request(Method::GET, path, query)?.timeout(FOREVER);
+        request = request.header("accept", "text/event-stream");
+        if let Some(id) = after {
+            request = request.header("last-event-id", id);
+        }
+        let answer = request.send().await.map_err(|e| format!("{}{path}: {}", self.base, root_cause(&e)))?;
+        let status = answer.status();
+        if status.is_success() { Ok(answer) } else { Err(format!("{}{path}: {status}", self.base)) }
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        path: &str,
+        query: &[(&str, String)],
+    ) -> Result<reqwest::RequestBuilder, String> {
+        let url = format!("{}{path}", self.base);
+        let mut address = reqwest::Url::parse(&url).map_err(|e| format!("{url}: {e}"))?;
+        if !query.is_empty() {
+            address.query_pairs_mut().extend_pairs(query);
+        }
+        let request = self.client.request(method, address);
+        Ok(match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        })
     }
 }
 

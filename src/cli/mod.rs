@@ -2,9 +2,15 @@
 
 use std::io::Write;
 
+use fuseboard::domain::Name;
+
 pub mod api;
+pub mod breaker;
+pub mod events;
+pub mod limiter;
 pub mod ready;
 pub mod signals;
+pub mod table;
 pub mod token;
 
 /// A line on standard output.
@@ -12,6 +18,11 @@ pub fn say(line: &str) {
     // A closed pipe is the reader's choice.
     let mut out = std::io::stdout().lock();
     drop(writeln!(out, "{line}").and_then(|()| out.flush()));
+}
+
+/// A name on the command line.
+pub fn name(text: &str) -> Result<Name, String> {
+    Name::try_from(text).map_err(|error| error.to_string())
 }
 
 /// An error on standard error.

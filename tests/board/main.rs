@@ -10,6 +10,7 @@
 mod bad_input;
 mod breakers;
 mod calls;
+mod cli;
 mod codings;
 mod disk;
 mod events;
