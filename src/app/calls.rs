@@ -1,22 +1,25 @@
 //! Guarded calls: the limiters and the breaker decide together, and outcomes come back.
 
+mod outcomes;
+mod wire;
+
 use std::{sync::Arc, time::Duration};
 
+pub use self::wire::{
+    CallAsk, CallDecision, DenyReason, LimiterAsk, OutcomeAnswer, OutcomeRefusal, OutcomeReport,
+};
 use parking_lot::MutexGuard;
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use super::{
     AppError, Board,
-    breakers::{BreakerCell, Origin},
-    call_table::{Absent, Call, CallId},
+    breakers::BreakerCell,
+    call_table::Call,
     definitions::{Resource, not_found},
     limiters::{LimiterCell, Marks, refusal},
-    text::Text,
 };
 use crate::domain::{
-    Name, Seconds, Time, Tokens,
-    breaker::{Client, Outcome, RefusedReason, Reported, StateName},
+    Name, Time, Tokens,
+    breaker::RefusedReason,
     limiter::{Denied, Limiter, LimiterAlgorithm},
 };
 
@@ -24,122 +27,6 @@ use crate::domain::{
 pub const MAX_LIMITERS: usize = 16;
 /// The lease of a call that entered no breaker.
 const LEASE_WITHOUT_BREAKER: Duration = Duration::from_secs(60);
-
-/// Tokens of one limiter.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LimiterAsk<'a> {
-    /// The limiter's name.
-    #[serde(borrow)]
-    pub name: Text<'a>,
-    /// How many tokens; 1 if left out.
-    #[serde(default = "one")]
-    pub tokens: Tokens,
-}
-
-fn one() -> Tokens {
-    Tokens::ONE
-}
-
-/// The outcome of an earlier call.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct OutcomeReport<'a> {
-    /// Which call.
-    #[serde(borrow)]
-    pub call_id: Text<'a>,
-    /// How it went.
-    pub outcome: Outcome,
-    /// How long it took.
-    #[serde(default = "no_time")]
-    pub duration_seconds: Seconds,
-    /// What went wrong, for the history.
-    #[serde(borrow, default)]
-    pub error: Option<Text<'a>>,
-}
-
-fn no_time() -> Seconds {
-    Seconds::ZERO
-}
-
-/// What a call asks for.
-#[derive(Debug)]
-pub struct CallAsk<'a> {
-    /// The breaker to enter.
-    pub breaker: Option<&'a str>,
-    /// The limiters to take tokens from.
-    pub limiters: &'a [LimiterAsk<'a>],
-    /// How long the caller is ready to sleep first.
-    pub max_wait: Duration,
-    /// Who calls.
-    pub client: Option<&'a str>,
-}
-
-/// Why a call was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum DenyReason {
-    /// The breaker is open, or forced open.
-    BreakerOpen,
-    /// The breaker is half-open and its permits are all out.
-    HalfOpenFull,
-    /// A limiter has no tokens within `max_wait_seconds`.
-    RateLimited,
-    /// A concurrency limiter has no free permit.
-    ConcurrencyFull,
-}
-
-/// The answer to `POST /v1/calls`.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct CallDecision {
-    /// Whether to make the call.
-    pub allowed: bool,
-    /// The id under which to report the outcome; null if refused.
-    #[schema(value_type = Option<String>)]
-    pub call_id: Option<CallId>,
-    /// The breaker's state after the decision; null without a breaker.
-    pub breaker_state: Option<StateName>,
-    /// How long to sleep before making the call; null if refused.
-    pub wait_seconds: Option<f64>,
-    /// Why it was refused; null if allowed.
-    pub reason: Option<DenyReason>,
-    /// The breaker or limiter that refused.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub denied_by: Option<Name>,
-    /// When the same call would be allowed, if nobody else acts; null if allowed or if nobody knows.
-    pub retry_after_seconds: Option<f64>,
-    /// The smallest fair share of the limiters named: tokens per second to spend while the server is away.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub fallback_share: Option<f64>,
-    /// The answers to the `outcomes` of the request, in order.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub outcomes: Vec<OutcomeAnswer>,
-}
-
-/// The answer to one reported outcome.
-#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
-pub struct OutcomeAnswer {
-    /// Whether it counted.
-    pub recorded: bool,
-    /// Why not; null if it counted.
-    pub reason: Option<OutcomeRefusal>,
-    /// The breaker's state afterwards; null if the call had no breaker or is not known.
-    pub breaker_state: Option<StateName>,
-}
-
-/// Why an outcome did not count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum OutcomeRefusal {
-    /// The call has reported before.
-    Duplicate,
-    /// The call's lease had run out.
-    Expired,
-    /// The breaker has changed its state since the call entered.
-    StaleGeneration,
-    /// There is no such call.
-    Unknown,
-}
 
 /// The resources that a call names, found.
 #[derive(Debug)]
@@ -297,72 +184,6 @@ impl Board {
         decision.call_id = Some(self.calls.encode(id));
         decision.wait_seconds = Some(at.since(now).as_secs_f64());
     }
-
-    /// Takes the outcomes of calls, in order.
-    #[must_use]
-    pub fn call_outcomes(&self, reports: &[OutcomeReport<'_>]) -> Vec<OutcomeAnswer> {
-        let now = self.clock.now();
-        let take = |report| {
-            let answer = self.take_outcome(report, now);
-            self.telemetry.count_outcome(report.outcome, answer.reason);
-            answer
-        };
-        reports.iter().map(take).collect()
-    }
-
-    fn take_outcome(&self, report: &OutcomeReport<'_>, now: Time) -> OutcomeAnswer {
-        let Some(id) = self.calls.decode(report.call_id.as_str()) else {
-            return OutcomeAnswer::refused(OutcomeRefusal::Unknown);
-        };
-        let call = match self.calls.take(id) {
-            Ok(call) => call,
-            Err(absent) => return OutcomeAnswer::refused(absent.into()),
-        };
-        for cell in call.holds.iter().flatten() {
-            cell.lock(self).release(now, id, Tokens::ZERO);
-        }
-        let expired = call.deadline <= now;
-        let Some((cell, generation)) = &call.breaker else {
-            let reason = expired.then_some(OutcomeRefusal::Expired);
-            return OutcomeAnswer { recorded: !expired, reason, breaker_state: None };
-        };
-        let name = self.clients.name_of(call.client);
-        let origin = Origin { client: Some(&name), error: report.error.as_ref().map(Text::as_str) };
-        cell.with_at(self, now, Some(origin), |breaker, now, transitions| {
-            breaker.advance(now, transitions);
-            let reported = if expired {
-                breaker.expire(*generation, id);
-                Reported::Expired
-            } else {
-                let client = Client { hash: call.client, name: &name };
-                let duration = report.duration_seconds.get();
-                breaker.report(now, *generation, id, client, report.outcome, duration, transitions)
-            };
-            let reason = match reported {
-                Reported::Recorded => None,
-                Reported::StaleGeneration => Some(OutcomeRefusal::StaleGeneration),
-                Reported::Expired => Some(OutcomeRefusal::Expired),
-            };
-            OutcomeAnswer { recorded: reason.is_none(), reason, breaker_state: Some(breaker.state()) }
-        })
-    }
-
-    /// Gives back the permits of calls that never reported.
-    pub fn expire_calls(&self) {
-        let now = self.clock.now();
-        for (id, call) in self.calls.sweep(now) {
-            self.telemetry.expired_calls.inc();
-            for cell in call.holds.iter().flatten() {
-                cell.lock(self).release(now, id, Tokens::ZERO);
-            }
-            if let Some((cell, generation)) = call.breaker {
-                cell.with(self, None, |breaker, now, transitions| {
-                    breaker.advance(now, transitions);
-                    breaker.expire(generation, id);
-                });
-            }
-        }
-    }
 }
 
 /// The earliest instant within `max_wait` at which every limiter can grant its tokens; else who cannot, and why.
@@ -407,21 +228,5 @@ impl CallDecision {
         self.reason = Some(reason);
         self.denied_by = Some(by);
         self.retry_after_seconds = retry_after.map(|d| d.as_secs_f64());
-    }
-}
-
-impl OutcomeAnswer {
-    fn refused(reason: OutcomeRefusal) -> Self {
-        Self { recorded: false, reason: Some(reason), breaker_state: None }
-    }
-}
-
-impl From<Absent> for OutcomeRefusal {
-    fn from(absent: Absent) -> Self {
-        match absent {
-            Absent::Duplicate => Self::Duplicate,
-            Absent::Expired => Self::Expired,
-            Absent::Unknown => Self::Unknown,
-        }
     }
 }
