@@ -7,6 +7,7 @@ pub mod health;
 pub mod invalid;
 pub mod limiter;
 pub mod name;
+pub mod object;
 pub mod quantity;
 pub mod retry;
 pub mod schedule;

@@ -35,6 +35,7 @@ use crate::{
         Name, Seconds,
         breaker::{BreakerSpec, Outcome},
         limiter::LimiterSpec,
+        object::{object_map, object_option, objects},
     },
 };
 
@@ -60,7 +61,7 @@ struct CallBody<'a> {
     #[schema(value_type = Option<String>)]
     breaker: Option<Text<'a>>,
     /// The limiters to take tokens from; at most 16, each once.
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "objects")]
     #[schema(value_type = Vec<LimiterAskBody>)]
     limiters: Vec<LimiterAsk<'a>>,
     /// How long the caller is ready to sleep for its tokens.
@@ -71,11 +72,11 @@ struct CallBody<'a> {
     #[schema(value_type = Option<String>)]
     client: Option<Text<'a>>,
     /// Outcomes of earlier calls, applied first.
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "objects")]
     #[schema(value_type = Vec<OutcomeItem>)]
     outcomes: Vec<OutcomeReport<'a>>,
     /// Creates what is missing on first use; never changes what is there.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object_option")]
     config: Option<CallConfig>,
 }
 
@@ -94,10 +95,10 @@ struct LimiterAskBody {
 #[serde(deny_unknown_fields)]
 struct CallConfig {
     /// The breaker's configuration.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object_option")]
     breaker: Option<BreakerSpec>,
     /// The limiters' configurations, by name.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object_map")]
     #[schema(value_type = BTreeMap<String, LimiterSpec>)]
     limiters: BTreeMap<String, LimiterSpec>,
 }
@@ -251,7 +252,7 @@ async fn call_outcome(
 #[serde(deny_unknown_fields)]
 struct OutcomesBody<'a> {
     /// Up to 10,000 outcomes, applied in order.
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "objects")]
     #[schema(value_type = Vec<OutcomeItem>)]
     items: Vec<OutcomeReport<'a>>,
 }

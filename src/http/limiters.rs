@@ -118,7 +118,7 @@ struct AcquireBody<'a> {
     #[schema(value_type = Option<String>)]
     client: Option<Text<'a>>,
     /// Creates the limiter if there is none; never changes one.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::domain::object::object_option")]
     config: Option<LimiterSpec>,
 }
 
@@ -295,7 +295,7 @@ struct BatchItem<'a> {
 #[serde(deny_unknown_fields)]
 struct BatchBody<'a> {
     /// Up to 1000 acquires; each is decided by itself, in order.
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "crate::domain::object::objects")]
     items: Vec<BatchItem<'a>>,
     /// Who asks.
     #[serde(borrow, default)]

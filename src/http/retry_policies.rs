@@ -100,7 +100,7 @@ struct AttemptBody<'a> {
     #[schema(value_type = Option<String>)]
     client: Option<Text<'a>>,
     /// Creates the policy if there is none; never changes one.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::domain::object::object_option")]
     config: Option<RetryPolicySpec>,
 }
 

@@ -72,6 +72,7 @@ async fn values_that_cannot_be_name_their_field() {
         (Method::PUT, "/v1/breakers/b", json!({ "timeout_seconds": "1" }), "timeout_seconds"),
         (Method::PUT, "/v1/breakers/b", json!({ "window": { "size": 0 } }), "window.size"),
         (Method::PUT, "/v1/breakers/b", json!({ "window": { "failure_rate": 2 } }), "window.failure_rate"),
+        (Method::PUT, "/v1/breakers/b", json!({ "window": [] }), "window"),
         (Method::PUT, "/v1/breakers/_b", json!({}), "name"),
         (Method::PUT, "/v1/limiters/l", json!({ "requests_per_second": 0 }), "requests_per_second"),
         (Method::PUT, "/v1/limiters/l", json!({ "algorithm": "sliding_window" }), "limit"),
@@ -82,6 +83,10 @@ async fn values_that_cannot_be_name_their_field() {
         (Method::POST, "/v1/calls", json!({}), "breaker"),
         (Method::POST, "/v1/calls", json!({ "limiters": [{ "name": "l" }, { "name": "l" }] }), "limiters"),
         (Method::POST, "/v1/calls", json!({ "breaker": "-x" }), "name"),
+        (Method::POST, "/v1/calls", json!({ "limiters": [["l", 1]] }), "limiters[0]"),
+        (Method::POST, "/v1/calls", json!({ "breaker": "b", "config": [] }), "config"),
+        (Method::POST, "/v1/outcomes", json!({ "items": [["x", "success"]] }), "items[0]"),
+        (Method::POST, "/v1/acquires", json!({ "items": [["l"]] }), "items[0]"),
         (Method::POST, "/v1/retry-policies/p/attempts", json!({ "attempt": 0, "config": {} }), "attempt"),
     ] {
         let what = format!("{method} {path} {body}");

@@ -33,6 +33,7 @@ pub struct BreakerSpec {
     /// Distinct clients that must report an outage before the breaker opens. Default 1, from 1 to 1000.
     pub min_reporters: Option<u32>,
     /// Trip on the rate of failed or slow calls, too. Default none.
+    #[serde(deserialize_with = "crate::domain::object::object_option")]
     pub window: Option<WindowSpec>,
 }
 
