@@ -29,6 +29,11 @@ pub type WriteFuture<'c, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 /// The most operations that one transaction takes; bounds how long the last caller waits.
 const BATCH: usize = 512;
 
+// Each execution is a round trip to the connection's thread, so what belongs together goes together.
+const BEGIN: &str = "BEGIN IMMEDIATE";
+const BEGIN_FIRST: &str = "BEGIN IMMEDIATE; SAVEPOINT op";
+const NEXT: &str = "RELEASE op; SAVEPOINT op";
+
 /// Tells the caller how the commit went; runs `apply` first if it went well.
 type Settle = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 type JobFuture<'c> = Pin<Box<dyn Future<Output = Done> + Send + 'c>>;
@@ -274,34 +279,29 @@ impl WriterTask {
         single: bool,
         settles: &mut Vec<Settle>,
     ) -> Result<(), StoreError> {
-        let connection = self.begin().await?;
-        for job in jobs.by_ref() {
-            if !single && let Err(error) = execute(connection, "SAVEPOINT op").await {
-                job.refuse(error.clone());
-                return Err(error);
-            }
+        let connection = self.begin(if single { BEGIN } else { BEGIN_FIRST }).await?;
+        while let Some(job) = jobs.next() {
             let done = job.run(connection).await;
             settles.push(done.settle);
             match done.failed {
-                None if single => {}
-                None => execute(connection, "RELEASE op").await?,
+                // The last savepoint ends with the transaction.
+                None if jobs.len() == 0 => {}
+                None => execute(connection, NEXT).await?,
                 Some(StoreError::Other(_)) if single => return execute(connection, "ROLLBACK").await,
-                Some(StoreError::Other(_)) => {
-                    execute(connection, "ROLLBACK TO op").await?;
-                    execute(connection, "RELEASE op").await?;
-                }
+                // The savepoint stays, for the next operation.
+                Some(StoreError::Other(_)) => execute(connection, "ROLLBACK TO op").await?,
                 Some(disk) => return Err(disk),
             }
         }
         execute(connection, "COMMIT").await
     }
 
-    async fn begin(&mut self) -> Result<&mut Connection, StoreError> {
+    async fn begin(&mut self, statement: &'static str) -> Result<&mut Connection, StoreError> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
             None => self.options.connect().await?,
         };
-        execute(&mut connection, "BEGIN IMMEDIATE").await?;
+        execute(&mut connection, statement).await?;
         Ok(self.connection.insert(connection))
     }
 }
@@ -309,4 +309,51 @@ impl WriterTask {
 async fn execute(connection: &mut Connection, statement: &'static str) -> Result<(), StoreError> {
     sqlx::query(statement).execute(connection).await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Store, StoreOptions, sqlite::board};
+
+    fn put(key: &'static str, fails: bool) -> impl for<'c> FnOnce(&'c mut Connection) -> WriteFuture<'c, ()> {
+        move |connection| {
+            Box::pin(async move {
+                board::board_put(connection, key, "1").await?;
+                if fails { Err(StoreError::Other("no".to_owned())) } else { Ok(()) }
+            })
+        }
+    }
+
+    #[tokio::test]
+    async fn an_operation_that_fails_is_undone_alone() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let options =
+            StoreOptions { path: dir.path().join("db"), busy_timeout: Duration::from_secs(1), queue: 16 };
+        let (store, task) = Store::open(&options, Clock::system()).await.unwrap();
+        // All of them wait before the task runs, so they share a transaction; the last one has its own.
+        let plan = [("a", false), ("b", true), ("c", false), ("d", true)];
+        let answers: Vec<_> =
+            plan.iter().map(|(key, fails)| store.writer.submit(put(key, *fails), |()| ()).unwrap()).collect();
+        let task = tokio::spawn(task.run());
+        for (answer, (key, fails)) in answers.into_iter().zip(plan) {
+            assert_eq!(answer.await.unwrap().is_err(), fails, "{key}");
+        }
+        assert!(store.writer.write(put("e", true)).await.is_err());
+        assert_eq!(
+            store.writer.health().take_commits().iter().map(|c| c.operations).collect::<Vec<_>>(),
+            [4, 1]
+        );
+        for (key, stored) in [("a", true), ("b", false), ("c", true), ("d", false), ("e", false)] {
+            let found: Option<String> = sqlx::query_scalar("SELECT value FROM board WHERE key = ?1")
+                .bind(key)
+                .fetch_optional(&store.readers)
+                .await
+                .unwrap();
+            assert_eq!(found.is_some(), stored, "{key}");
+        }
+        store.readers.close().await;
+        drop(store);
+        task.await.unwrap();
+    }
 }
