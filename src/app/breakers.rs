@@ -59,6 +59,10 @@ impl Resource for BreakerCell {
         self.with(board, None, |breaker, now, journal| breaker.reconfigure(config, now, journal));
     }
 
+    fn created(self: &Arc<Self>, board: &Board) {
+        self.touch(board);
+    }
+
     fn name(&self) -> &Name {
         &self.name
     }
@@ -164,10 +168,15 @@ impl BreakerCell {
     /// What clients see.
     #[must_use]
     pub fn view(self: &Arc<Self>, board: &Board) -> BreakerView {
-        self.with(board, None, |breaker, now, journal| {
-            breaker.advance(now, journal);
-            BreakerView::of(&self.name, breaker, now, &board.clock)
-        })
+        let now = board.clock.now();
+        let mut inner = self.inner.lock();
+        let mut transitions = Transitions::new();
+        inner.breaker.advance(now, &mut transitions);
+        // Whoever only looks makes no work for the disk.
+        if !transitions.is_empty() {
+            self.after(board, &mut inner, &transitions, None);
+        }
+        BreakerView::of(&self.name, &inner.breaker, now, &board.clock)
     }
 
     /// Reads the breaker as it is, without moving its timers on. For metrics.

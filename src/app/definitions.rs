@@ -32,6 +32,8 @@ pub trait Resource: Send + Sync + Sized + 'static {
     fn create(board: &Board, name: Name, config: Self::Config) -> Self;
     /// Takes over another configuration without losing state.
     fn reconfigure(self: &Arc<Self>, board: &Board, config: Self::Config);
+    /// It is in the registry now.
+    fn created(self: &Arc<Self>, _: &Board) {}
     /// State that must be on disk together with this configuration: its kind, and what
     /// [`states::states_put`] takes.
     fn state_with(&self, _: &Board, _: &Self::Config) -> Option<(&'static str, String)> {
@@ -185,6 +187,7 @@ impl Board {
         } else {
             let resource = Arc::new(R::create(self, name.clone(), config));
             registry.insert(name.clone(), Arc::clone(&resource));
+            resource.created(self);
             resource
         };
         if stored.changed {

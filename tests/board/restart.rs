@@ -92,3 +92,23 @@ async fn a_limiter_that_becomes_long_does_not_forget_in_a_crash_what_it_granted_
     let answer = board.post("/v1/limiters/l/acquire", json!({ "tokens": 1 })).await;
     assert_eq!(answer["allowed"], false, "ten were granted within the hour: {answer}");
 }
+
+#[tokio::test]
+async fn looking_at_a_breaker_makes_no_work_for_the_disk() {
+    let board = TestServer::start().await;
+    board.put("/v1/breakers/b", json!({})).await;
+    board.board.journal.durable(board.board.journal.last()).await.unwrap();
+    while board.board.save_changed().await.unwrap() > 0 {}
+    let commits = async || board.board.store.writer.health().take_commits().len();
+    commits().await;
+    for _ in 0..10 {
+        board.get("/v1/breakers/b").await;
+        board.get("/v1/breakers").await;
+    }
+    board.board.save_changed().await.unwrap();
+    assert_eq!(commits().await, 0);
+    let since = board.get("/v1/breakers/b").await["state_changed_at"].clone();
+    board.advance(60.0);
+    let board = board.restart().await;
+    assert_eq!(board.get("/v1/breakers/b").await["state_changed_at"], since);
+}
