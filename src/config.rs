@@ -19,6 +19,7 @@ use crate::{
         retry::{RetryPolicyConfig, RetryPolicySpec},
     },
     http::json::with_suggestion,
+    outbound::{Policy, policy::network},
 };
 
 /// Flags of `fuseboard serve`, with their environment variables.
@@ -78,6 +79,8 @@ pub struct File {
     pub server: ServerSection,
     /// Bounds.
     pub limits: LimitsSection,
+    /// What the server itself may reach.
+    pub outbound: OutboundSection,
     /// Breakers that exist after the start, by name.
     pub breakers: BTreeMap<String, BreakerSpec>,
     /// Limiters that exist after the start, by name.
@@ -148,6 +151,32 @@ pub struct LimitsSection {
     pub max_connections: Option<usize>,
     /// Operations waiting for the disk.
     pub max_queued_writes: Option<usize>,
+}
+
+/// `[outbound]`: networks that checks, webhooks and sources of backups may reach, and may not. See [`Policy`].
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OutboundSection {
+    /// May be reached, whatever they are.
+    pub allow: Vec<String>,
+    /// Must not be reached, even if `allow` has them.
+    pub deny: Vec<String>,
+    /// Whether only what `allow` has may be reached.
+    pub allow_only: bool,
+}
+
+impl OutboundSection {
+    fn policy(&self) -> Result<Policy, ConfigError> {
+        let networks = |key: &str, raw: &[String]| {
+            let wrong = |error| ConfigError(format!("[outbound] {key}: {error}"));
+            raw.iter().map(|raw| network(raw).map_err(wrong)).collect::<Result<_, _>>()
+        };
+        Ok(Policy {
+            allow: networks("allow", &self.allow)?,
+            deny: networks("deny", &self.deny)?,
+            allow_only: self.allow_only,
+        })
+    }
 }
 
 /// `[resilience]`, as the seed has it.
@@ -288,6 +317,8 @@ pub struct Config {
     pub max_connections: usize,
     /// Operations waiting for the disk.
     pub max_queued_writes: usize,
+    /// What the server itself may reach.
+    pub outbound: Policy,
     /// What the file declares.
     pub declarations: Declarations,
 }
@@ -364,6 +395,7 @@ impl Config {
             max_requests_in_flight: bounds.max_requests_in_flight.unwrap_or(4096),
             max_connections: bounds.max_connections.unwrap_or(10_000),
             max_queued_writes: bounds.max_queued_writes.unwrap_or(10_000).max(1),
+            outbound: file.outbound.policy()?,
             declarations: file.declarations()?,
         })
     }
@@ -529,6 +561,35 @@ mod tests {
             ("[limiters.a]\n[resilience.rate_limits]\na = 1\n", "declared twice"),
         ] {
             let error = File::parse(text).unwrap().declarations().unwrap_err().to_string();
+            assert!(error.contains(wanted), "{text:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn networks_are_checked() {
+        let build = |text| Config::build(&ServeArgs::default(), &File::parse(text).unwrap());
+        let config = build(
+            "[outbound]\nallow = ['10.0.0.0/8', '169.254.169.254']\ndeny = ['10.9.0.0/16']\nallow_only = true\n",
+        );
+        let policy = config.unwrap().outbound;
+        for (address, may) in
+            [("10.0.0.1", true), ("169.254.169.254", true), ("10.9.0.1", false), ("1.1.1.1", false)]
+        {
+            assert_eq!(policy.check(address.parse().unwrap()).is_ok(), may, "{address}");
+        }
+        for (text, wanted) in [
+            ("[outbound]\nallow = ['10.0.0.0/33']\n", "[outbound] allow: \"10.0.0.0/33\" is not a network"),
+            ("[outbound]\ndeny = ['example.com']\n", "[outbound] deny: \"example.com\" is not a network"),
+            ("[outbound]\ndeny = ['10.0.0.1/8']\n", "[outbound] deny: "),
+        ] {
+            let error = build(text).unwrap_err().to_string();
+            assert!(error.contains(wanted), "{text:?}: {error}");
+        }
+        for (text, wanted) in [
+            ("[outbound]\nalow = []\n", "did you mean `allow`?"),
+            ("[outbound]\nallow = '10.0.0.0/8'\n", "line 2: "),
+        ] {
+            let error = File::parse(text).unwrap_err().to_string();
             assert!(error.contains(wanted), "{text:?}: {error}");
         }
     }

@@ -5,9 +5,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use url::Url;
 
+pub mod policy;
+
+pub use policy::Policy;
+
 /// Makes requests. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub struct Outbound {}
+pub struct Outbound {
+    policy: Policy,
+}
 
 /// A request over HTTP.
 #[derive(Clone, Debug)]
@@ -84,6 +90,12 @@ pub enum OutboundError {
 }
 
 impl Outbound {
+    /// Reaches what the policy allows.
+    #[must_use]
+    pub fn new(policy: Policy) -> Self {
+        Self { policy }
+    }
+
     /// Sends a request and reads the answer.
     pub async fn fetch(&self, fetch: Fetch) -> Result<Fetched, OutboundError> {
         Err(OutboundError::Connect(format!("{} is not reachable yet", fetch.url)))
@@ -96,7 +108,7 @@ impl Outbound {
         dial: Dial,
         enough: impl Fn(&[u8]) -> bool + Send,
     ) -> Result<(Bytes, Duration), OutboundError> {
-        let _ = enough;
+        let (_, _) = (enough, &self.policy);
         Err(OutboundError::Connect(format!("{} is not reachable yet", dial.host)))
     }
 }

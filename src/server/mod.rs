@@ -101,9 +101,9 @@ impl Server {
         let (store, writer) = Store::open(&options, clock.clone()).await.map_err(broken)?;
         let writer = tokio::spawn(writer.run());
         let telemetry = Arc::new(Telemetry::new(&ROUTES)?);
-        let board = Board::load(clock, store, config.limits.clone(), telemetry, Outbound::default())
-            .await
-            .map_err(broken)?;
+        let outbound = Outbound::new(config.outbound.clone());
+        let board =
+            Board::load(clock, store, config.limits.clone(), telemetry, outbound).await.map_err(broken)?;
         if let Some(token) = &config.token {
             board.tokens.accept(token);
         }
