@@ -1,38 +1,61 @@
 //! Requests that the server makes itself: probes of checks, webhooks, sources of backups.
+//!
+//! What an address may be is the [`Policy`]'s business. A name is resolved once for each request and each redirect, what
+//! comes out is checked, and the connection goes to an address that was checked: a name that means something else a
+//! moment later gains nothing. Every request has a connection and a TLS handshake of its own, so that a probe sees the
+//! whole path. Proxies that the environment names are not used: what they reach could not be checked.
 
-use std::time::Duration;
+use std::{fmt, future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use rustls_pki_types::CertificateDer;
 use url::Url;
 
+use self::{resolve::Resolver, tls::Tls};
+use crate::clock::Clock;
+
+mod connect;
+mod dial;
+mod http;
 pub mod policy;
+mod redirect;
+mod resolve;
+mod tls;
 
 pub use policy::Policy;
 
 /// Makes requests. Cheap to clone.
-#[derive(Clone, Debug, Default)]
-pub struct Outbound {
+#[derive(Clone, Debug)]
+pub struct Outbound(Arc<Means>);
+
+#[derive(Debug)]
+struct Means {
     policy: Policy,
+    resolver: Resolver,
+    tls: Tls,
+    clock: Clock,
 }
 
-/// A request over HTTP.
-#[derive(Clone, Debug)]
+/// A request over HTTP. Values of headers, the body, and the path do not print: they may be secrets.
+#[derive(Clone)]
 pub struct Fetch {
     /// `GET`, `POST`, …
     pub method: axum::http::Method,
-    /// `http` or `https`.
+    /// `http` or `https`. A user and a password in it are not sent.
     pub url: Url,
-    /// Headers, besides those that HTTP needs.
+    /// Headers, besides those that HTTP needs. To another origin (scheme, host, port) a redirect takes only
+    /// `Accept`, `Accept-Language`, `Cache-Control`, `Content-Type`, `Pragma` and `User-Agent` along.
     pub headers: Vec<(String, String)>,
     /// The body; none if empty.
     pub body: Bytes,
     /// From the look-up of the name to the last byte of the answer, redirects included.
     pub timeout: Duration,
-    /// How many redirects to follow; each is checked like the first address. With 0 a redirect is the answer.
+    /// How many redirects to follow; each is checked like the first address, and none leads from `https` to `http`.
+    /// One more is an error. With 0 a redirect is the answer.
     pub max_redirects: u8,
     /// Whether the certificate must be valid.
     pub verify_tls: bool,
-    /// More of the answer's body is not read.
+    /// More of the answer's body is not read. With 0 nobody waits for it.
     pub max_response_bytes: usize,
 }
 
@@ -60,7 +83,7 @@ pub struct Dial {
     pub port: u16,
     /// What to send first.
     pub send: Bytes,
-    /// At most so much is read; reading ends early when `enough` says so. 0: only connect.
+    /// At most so much is read; reading ends early when `enough` says so. 0: only connect and send.
     pub max_response_bytes: usize,
     /// From the look-up of the name to the end.
     pub timeout: Duration,
@@ -90,25 +113,111 @@ pub enum OutboundError {
 }
 
 impl Outbound {
-    /// Reaches what the policy allows.
+    /// Reaches what the policy allows, by the names of the system.
     #[must_use]
     pub fn new(policy: Policy) -> Self {
-        Self { policy }
+        Self::by(policy, Resolver::system())
     }
 
-    /// Sends a request and reads the answer.
-    pub async fn fetch(&self, fetch: Fetch) -> Result<Fetched, OutboundError> {
-        Err(OutboundError::Connect(format!("{} is not reachable yet", fetch.url)))
+    /// Reaches what the policy allows, by names that mean what `resolve` says. For tests.
+    #[must_use]
+    pub fn with_resolver<F, A>(policy: Policy, resolve: F) -> Self
+    where
+        F: Fn(String, u16) -> A + Send + Sync + 'static,
+        A: Future<Output = io::Result<Vec<SocketAddr>>> + Send + 'static,
+    {
+        Self::by(policy, Resolver::new(resolve))
     }
 
-    /// Connects, sends, reads until `enough`, the limit, the end or the timeout. Returns what was read, and how long
-    /// it took.
-    pub async fn dial(
-        &self,
-        dial: Dial,
-        enough: impl Fn(&[u8]) -> bool + Send,
-    ) -> Result<(Bytes, Duration), OutboundError> {
-        let (_, _) = (enough, &self.policy);
-        Err(OutboundError::Connect(format!("{} is not reachable yet", dial.host)))
+    /// The same, but only certificates that these vouch for are good, whatever the system trusts. For tests.
+    #[must_use]
+    pub fn trusting(self, roots: Vec<CertificateDer<'static>>) -> Self {
+        let Means { policy, resolver, clock, .. } = &*self.0;
+        let (policy, resolver, clock) = (policy.clone(), resolver.clone(), clock.clone());
+        Self(Arc::new(Means { policy, resolver, tls: Tls::trusting(roots), clock }))
+    }
+
+    // Networks have no manual clock: what they take is measured on the system's.
+    fn by(policy: Policy, resolver: Resolver) -> Self {
+        Self(Arc::new(Means { policy, resolver, tls: Tls::default(), clock: Clock::system() }))
+    }
+}
+
+impl Default for Outbound {
+    fn default() -> Self {
+        Self::new(Policy::default())
+    }
+}
+
+impl fmt::Debug for Fetch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let headers: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Fetch")
+            .field("method", &self.method)
+            .field("origin", &self.url.origin().ascii_serialization())
+            .field("headers", &headers)
+            .field("body_bytes", &self.body.len())
+            .field("timeout", &self.timeout)
+            .field("max_redirects", &self.max_redirects)
+            .field("verify_tls", &self.verify_tls)
+            .field("max_response_bytes", &self.max_response_bytes)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The error and what caused it, down to the first cause. What already stands in the text is not said again.
+fn told(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub(super) fn fetch(url: &str) -> Fetch {
+        Fetch {
+            method: axum::http::Method::GET,
+            url: Url::parse(url).unwrap(),
+            headers: Vec::new(),
+            body: Bytes::new(),
+            timeout: Duration::from_secs(20),
+            max_redirects: 5,
+            verify_tls: true,
+            max_response_bytes: 1 << 16,
+        }
+    }
+
+    #[test]
+    fn requests_run_on_any_thread() {
+        fn movable<T: Send>(_: T) {}
+        let dial = Dial {
+            host: String::new(),
+            port: 0,
+            send: Bytes::new(),
+            max_response_bytes: 0,
+            timeout: Duration::ZERO,
+        };
+        let outbound = Outbound::default();
+        movable(outbound.fetch(fetch("http://a.test/")));
+        movable(outbound.dial(dial, |_| true));
+    }
+
+    #[test]
+    fn secrets_do_not_print() {
+        let mut fetch = fetch("https://user:hunter2@a.test/hooks/hunter2?key=hunter2");
+        fetch.headers.push(("Authorization".to_owned(), "hunter2".to_owned()));
+        fetch.body = Bytes::from_static(b"hunter2");
+        let text = format!("{fetch:?}");
+        assert!(text.contains("https://a.test") && text.contains("Authorization"), "{text}");
+        assert!(!text.contains("hunter2"), "{text}");
     }
 }
