@@ -15,6 +15,8 @@ use crate::{
     domain::{
         InvalidConfig, Name, Seconds,
         breaker::{BreakerConfig, BreakerSpec},
+        check::{CheckConfig, CheckSpec},
+        gate::{GateConfig, GateSpec},
         limiter::{LimiterConfig, LimiterSpec},
         retry::{RetryPolicyConfig, RetryPolicySpec},
     },
@@ -87,9 +89,13 @@ pub struct File {
     pub limiters: BTreeMap<String, LimiterSpec>,
     /// Retry policies that exist after the start, by name.
     pub retry_policies: BTreeMap<String, RetryPolicySpec>,
+    /// Checks that exist after the start, by name.
+    pub checks: BTreeMap<String, CheckSpec>,
+    /// Gates that exist after the start, by name.
+    pub gates: BTreeMap<String, GateSpec>,
     /// The seed's section: breakers and rate limits in its words.
     pub resilience: ResilienceSection,
-    /// The seed's section for checks; accepted, in force with a later version.
+    /// The seed's section for checks.
     pub health_checks: HealthChecksSection,
     /// The seed's section for backups; accepted, in force with a later version.
     pub backup: BackupSection,
@@ -137,6 +143,16 @@ pub struct LimitsSection {
     pub max_limiters: Option<usize>,
     /// Retry policies.
     pub max_retry_policies: Option<usize>,
+    /// Checks.
+    pub max_checks: Option<usize>,
+    /// Runs of checks at once; further ones wait.
+    pub max_check_runs: Option<usize>,
+    /// Results kept of one check.
+    pub max_results_per_check: Option<usize>,
+    /// How long results are kept.
+    pub check_results_retention_days: Option<f64>,
+    /// Gates.
+    pub max_gates: Option<usize>,
     /// Calls that have entered and not reported.
     pub max_calls_in_flight: Option<usize>,
     /// Events kept for the whole board.
@@ -223,13 +239,13 @@ pub struct SeedBreaker {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct HealthChecksSection {
-    /// Whether they run.
+    /// False stops the runs that the server makes by itself; whatever the kind of check, results then turn stale.
     pub enabled: Option<bool>,
-    /// How often.
+    /// How often the application sends a result for each of `checks`; one that is three times as old is stale.
     pub interval_seconds: Option<Seconds>,
-    /// Whether red ones alert.
+    /// Whether red ones alert; accepted, in force with a later version.
     pub alert_on_failure: Option<bool>,
-    /// Which.
+    /// Push checks that exist after the start, unless they are declared otherwise.
     pub checks: Vec<String>,
 }
 
@@ -268,8 +284,16 @@ pub struct Declarations {
     pub limiters: Vec<(Name, LimiterSpec)>,
     /// Retry policies.
     pub retry_policies: Vec<(Name, RetryPolicySpec)>,
+    /// Checks.
+    pub checks: Vec<(Name, CheckSpec)>,
+    /// Push checks that are made unless there is a check of that name.
+    pub seed_checks: Vec<(Name, CheckSpec)>,
+    /// Gates.
+    pub gates: Vec<(Name, GateSpec)>,
     /// Whether breakers are asked at all.
     pub breakers_enabled: bool,
+    /// Whether the server runs checks by itself.
+    pub checks_enabled: bool,
 }
 
 /// The configuration in force.
@@ -385,6 +409,14 @@ impl Config {
                 max_breakers: bounds.max_breakers.unwrap_or(defaults.max_breakers),
                 max_limiters: bounds.max_limiters.unwrap_or(defaults.max_limiters),
                 max_retry_policies: bounds.max_retry_policies.unwrap_or(defaults.max_retry_policies),
+                max_checks: bounds.max_checks.unwrap_or(defaults.max_checks),
+                max_check_runs: bounds.max_check_runs.unwrap_or(defaults.max_check_runs).clamp(1, 10_000),
+                max_results_per_check: bounds.max_results_per_check.unwrap_or(defaults.max_results_per_check),
+                check_results_retention: match bounds.check_results_retention_days {
+                    Some(days) => retention(days)?,
+                    None => defaults.check_results_retention,
+                },
+                max_gates: bounds.max_gates.unwrap_or(defaults.max_gates),
                 max_calls_in_flight: bounds.max_calls_in_flight.unwrap_or(defaults.max_calls_in_flight),
                 max_events: bounds.max_events.unwrap_or(defaults.max_events),
                 max_events_per_resource: bounds
@@ -399,6 +431,13 @@ impl Config {
             declarations: file.declarations()?,
         })
     }
+}
+
+fn retention(days: f64) -> Result<Duration, ConfigError> {
+    let seconds = Seconds::try_from(days * 86_400.0).map_err(|_| {
+        ConfigError("[limits] check_results_retention_days must be a number from 0 to 3650".to_owned())
+    })?;
+    Ok(seconds.get())
 }
 
 fn default_threads() -> usize {
@@ -460,8 +499,25 @@ impl File {
             retry_policies: checked("retry_policies", self.retry_policies.clone(), |spec| {
                 RetryPolicyConfig::try_from(spec).map(drop)
             })?,
+            checks: checked("checks", self.checks.clone(), |spec| CheckConfig::try_from(spec).map(drop))?,
+            seed_checks: checked("health_checks", self.health_checks.push_checks(), |spec| {
+                CheckConfig::try_from(spec).map(drop)
+            })?,
+            gates: checked("gates", self.gates.clone(), |spec| GateConfig::try_from(spec).map(drop))?,
             breakers_enabled: seed.circuit_breaker_enabled,
+            checks_enabled: self.health_checks.enabled.unwrap_or(true),
         })
+    }
+}
+
+impl HealthChecksSection {
+    fn push_checks(&self) -> BTreeMap<String, CheckSpec> {
+        let interval = self.interval_seconds.map_or(60.0, f64::from);
+        let spec = CheckSpec {
+            stale_after_seconds: Some((interval * 3.0).clamp(1.0, Seconds::MAX)),
+            ..CheckSpec::default()
+        };
+        self.checks.iter().map(|name| (name.clone(), spec.clone())).collect()
     }
 }
 
@@ -497,6 +553,8 @@ mod tests {
         let declared = file.declarations().unwrap();
         assert!(declared.breakers_enabled);
         assert!(!declared.breakers.is_empty() && !declared.limiters.is_empty());
+        assert!(!declared.checks.is_empty() && !declared.gates.is_empty());
+        assert!(!declared.seed_checks.is_empty());
     }
 
     #[test]
@@ -537,6 +595,9 @@ mod tests {
         assert_eq!(name.as_str(), "kraken_api");
         assert_eq!((breaker.failure_threshold, breaker.timeout_seconds), (Some(7), Some(60.0)));
         assert_eq!(declared.limiters.len(), 4);
+        let (name, check) = &declared.seed_checks[0];
+        assert_eq!((name.as_str(), check.stale_after_seconds), ("backtest", Some(180.0)));
+        assert!(declared.checks_enabled);
     }
 
     #[test]
@@ -558,6 +619,10 @@ mod tests {
                 "[limiters.a]\nalgorithm = 'sliding_window'\nlimit = 0\nperiod_seconds = 1\n",
                 "[limiters.a] limit: ",
             ),
+            ("[checks.a]\nkind = 'http'\n", "[checks.a] url: "),
+            ("[checks.a]\nkind = 'push'\nurl = 'http://x'\n", "[checks.a] url: does not apply"),
+            ("[gates.a]\n", "[gates.a] checks: "),
+            ("[health_checks]\nchecks = ['a b']\n", "[health_checks] \"a b\": a name is"),
             ("[limiters.a]\n[resilience.rate_limits]\na = 1\n", "declared twice"),
         ] {
             let error = File::parse(text).unwrap().declarations().unwrap_err().to_string();

@@ -56,6 +56,14 @@ pub struct Telemetry {
     pub journal_waiting: IntGauge,
     /// Events lost to history because the disk took none for too long.
     pub journal_dropped: IntGauge,
+    /// Runs of checks in flight.
+    pub check_runs_in_flight: IntGauge,
+    /// Runs of checks that wait for a place.
+    pub check_runs_waiting: IntGauge,
+    /// Results of checks that are not on disk yet.
+    pub check_results_waiting: IntGauge,
+    /// Results of checks lost to history because the disk took none for too long.
+    pub check_results_dropped: IntGauge,
     /// Failed or late steps of background tasks.
     pub task_failures: IntCounterVec,
 }
@@ -160,6 +168,19 @@ impl Telemetry {
             journal_dropped: gauge(
                 "fuseboard_journal_dropped_events",
                 "Events lost to history since the start because the disk took none for too long.",
+            )?,
+            check_runs_in_flight: gauge("fuseboard_check_runs_in_flight", "Runs of checks in flight.")?,
+            check_runs_waiting: gauge(
+                "fuseboard_check_runs_waiting",
+                "Runs of checks that are due and wait for a place.",
+            )?,
+            check_results_waiting: gauge(
+                "fuseboard_check_results_waiting",
+                "Results of checks that are not on disk yet.",
+            )?,
+            check_results_dropped: gauge(
+                "fuseboard_check_results_dropped",
+                "Results of checks lost to history since the start because the disk took none for too long.",
             )?,
             task_failures: counters(
                 "fuseboard_task_failures_total",

@@ -26,6 +26,10 @@ pub trait Resource: Send + Sync + Sized + 'static {
 
     /// The wire document of a configuration, every field filled.
     fn spec(config: &Self::Config) -> Self::Spec;
+    /// The wire document as anybody may see it, without secrets.
+    fn shown(config: &Self::Config) -> Self::Spec {
+        Self::spec(config)
+    }
     /// Where such resources live.
     fn registry(board: &Board) -> &Registry<Self>;
     /// A new resource.
@@ -195,7 +199,7 @@ impl Board {
             self.record_change::<R>(
                 name,
                 what,
-                &serde_json::json!({ "config": R::spec(&resource.config()) }),
+                &serde_json::json!({ "config": R::shown(&resource.config()) }),
             );
         }
         Declared { resource, created }

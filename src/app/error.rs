@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    domain::{InvalidConfig, StateName},
+    domain::{InvalidConfig, Name, StateName, check::CheckKind},
     store::StoreError,
 };
 
@@ -37,6 +37,22 @@ pub enum AppError {
         from: StateName,
         /// The state that was asked for.
         to: StateName,
+    },
+    /// The check takes its results from elsewhere.
+    #[error("the check \"{name}\" is of kind {}, this is for kind {wanted}", kind.as_str())]
+    WrongKind {
+        /// The check.
+        name: Name,
+        /// What it is.
+        kind: CheckKind,
+        /// What it would have to be.
+        wanted: &'static str,
+    },
+    /// One that may come only so often came too often.
+    #[error("this comes too often")]
+    TooOften {
+        /// When to try again.
+        retry_after: Duration,
     },
     /// `If-Match` or `If-None-Match` did not hold.
     #[error("{0}")]

@@ -3,10 +3,13 @@
 pub mod breakers;
 mod call_table;
 pub mod calls;
+pub mod checks;
 mod clients;
 pub mod definitions;
 mod error;
 pub mod events;
+pub mod gates;
+pub mod health;
 pub mod idempotency;
 pub mod journal;
 pub mod limiters;
@@ -17,7 +20,7 @@ pub mod text;
 mod timers;
 pub mod tokens;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 
@@ -35,7 +38,9 @@ pub use registry::Registry;
 pub use snapshot::Stop;
 
 use breakers::BreakerCell;
+use checks::{CheckCell, pings::Pings, results::Results, runs::Runs};
 use clients::Clients;
+use gates::{AdHoc, GateCell};
 use idempotency::Answers;
 use journal::Journal;
 use limiters::LimiterCell;
@@ -52,6 +57,16 @@ pub struct Limits {
     pub max_limiters: usize,
     /// Retry policies.
     pub max_retry_policies: usize,
+    /// Checks.
+    pub max_checks: usize,
+    /// Runs of checks at once; further ones wait.
+    pub max_check_runs: usize,
+    /// Results kept of one check.
+    pub max_results_per_check: usize,
+    /// How long results are kept.
+    pub check_results_retention: Duration,
+    /// Gates.
+    pub max_gates: usize,
     /// Calls that have entered and not reported.
     pub max_calls_in_flight: usize,
     /// Events kept for the whole board.
@@ -66,6 +81,11 @@ impl Default for Limits {
             max_breakers: 200_000,
             max_limiters: 200_000,
             max_retry_policies: 10_000,
+            max_checks: 10_000,
+            max_check_runs: 128,
+            max_results_per_check: 1_000,
+            check_results_retention: Duration::from_secs(30 * 86_400),
+            max_gates: 10_000,
             max_calls_in_flight: 1_000_000,
             max_events: 1_000_000,
             max_events_per_resource: 1_000,
@@ -90,6 +110,16 @@ pub struct Board {
     pub limiters: Registry<LimiterCell>,
     /// Retry policies by name.
     pub retry_policies: Registry<RetryPolicyCell>,
+    /// Checks by name.
+    pub checks: Registry<CheckCell>,
+    /// Results of checks on their way to the disk.
+    pub results: Results,
+    /// Runs of checks.
+    pub runs: Runs,
+    /// Gates by name.
+    pub gates: Registry<GateCell>,
+    /// Gates without a name.
+    pub ad_hoc: AdHoc,
     /// Calls in flight.
     pub calls: CallTable,
     /// What happened.
@@ -102,7 +132,8 @@ pub struct Board {
     pub outbound: Outbound,
     breakers_enabled: std::sync::atomic::AtomicBool,
     clients: Clients,
-    timers: Timers,
+    timers: Timers<BreakerCell>,
+    pings: Pings,
     dirty: Dirty,
     configs: Mutex<foldhash::HashMap<String, std::sync::Weak<BreakerConfig>>>,
 }
@@ -113,6 +144,7 @@ struct Dirty {
     breakers: Mutex<Vec<Arc<BreakerCell>>>,
     limiters: Mutex<Vec<Arc<LimiterCell>>>,
     retry_policies: Mutex<Vec<Arc<RetryPolicyCell>>>,
+    checks: Mutex<Vec<Arc<CheckCell>>>,
     /// The last event when the history of the whole board was pruned; 0 before the first time.
     pruned_at: std::sync::atomic::AtomicI64,
     /// Resources with new events since the last pruning.
@@ -130,6 +162,12 @@ impl Board {
     ) -> Result<Arc<Self>, StoreError> {
         let (loaded, seed) = snapshot::read(&store, &clock).await?;
         let board = Arc::new(Self {
+            checks: Registry::default(),
+            results: Results::new(loaded.last_result()),
+            runs: Runs::new(limits.max_check_runs),
+            gates: Registry::default(),
+            ad_hoc: AdHoc::default(),
+            pings: Pings::new(loaded.ping_secret()),
             store,
             limits,
             telemetry,
@@ -189,6 +227,12 @@ impl Board {
         gauge(&self.telemetry.writer_queue, health.depth());
         gauge(&self.telemetry.journal_waiting, waiting);
         gauge(&self.telemetry.journal_dropped, usize::try_from(dropped).unwrap_or(usize::MAX));
+        let (running, in_line) = self.runs.load();
+        let (unsaved, lost) = self.results.backlog();
+        gauge(&self.telemetry.check_runs_in_flight, running);
+        gauge(&self.telemetry.check_runs_waiting, in_line);
+        gauge(&self.telemetry.check_results_waiting, unsaved);
+        gauge(&self.telemetry.check_results_dropped, usize::try_from(lost).unwrap_or(usize::MAX));
         for commit in health.take_commits() {
             self.telemetry.commit_seconds.observe(commit.took.as_secs_f64());
             self.telemetry

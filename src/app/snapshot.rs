@@ -15,7 +15,9 @@ use super::{
     Board,
     breakers::BreakerCell,
     call_table::Call,
+    checks::{CheckCell, pings::PingSecret},
     definitions::Resource,
+    gates::GateCell,
     journal::{Entry as JournalEntry, UNCLEAN_GAP},
     limiters::{LimiterCell, MARK_KIND},
     retry_policies::RetryPolicyCell,
@@ -25,13 +27,14 @@ use crate::{
     domain::{
         InvalidConfig, Name, Time,
         breaker::{Breaker, BreakerConfig},
+        check::{Check, SavedCheck},
         limiter::{Limiter, Mark},
         retry::RetryPolicy,
     },
     store::{
         Connection, Pairs, Store, StoreError,
         sqlite::{
-            board, definitions, events, idempotency, states,
+            board, checks, definitions, events, idempotency, states,
             tokens::{TokenRow, tokens_list},
         },
     },
@@ -74,6 +77,11 @@ pub(super) struct Loaded {
     limiter_states: Pairs,
     limiter_marks: Pairs,
     retry_states: Pairs,
+    checks: Pairs,
+    check_states: Pairs,
+    gates: Pairs,
+    last_result: i64,
+    ping_secret: [u8; 32],
     tokens: Vec<TokenRow>,
 }
 
@@ -84,6 +92,14 @@ impl Loaded {
 
     pub(super) fn next_call(&self) -> u64 {
         self.clean.as_ref().map_or(1, |stop| stop.next_call)
+    }
+
+    pub(super) fn last_result(&self) -> i64 {
+        self.last_result
+    }
+
+    pub(super) fn ping_secret(&self) -> PingSecret {
+        PingSecret::new(self.ping_secret)
     }
 
     /// After a crash some ids may have been shown and not stored; they are never given to other events.
@@ -111,6 +127,11 @@ pub(super) async fn read(store: &Store, clock: &Clock) -> Result<(Loaded, u64), 
                 if stored.is_none() {
                     board::board_put(connection, "seed", &seed.to_string()).await?;
                 }
+                let stored = parse::<[u8; 32]>(board::board_get(connection, "ping_secret").await?)?;
+                let ping_secret = stored.map_or_else(random_secret, Ok)?;
+                if stored.is_none() {
+                    board::board_put(connection, "ping_secret", &text(&ping_secret)?).await?;
+                }
                 board::board_delete(connection, "stop").await?;
                 let loaded = Loaded {
                     shift,
@@ -125,6 +146,11 @@ pub(super) async fn read(store: &Store, clock: &Clock) -> Result<(Loaded, u64), 
                     limiter_states: states::states_load(connection, LimiterCell::KIND).await?,
                     limiter_marks: states::states_load(connection, MARK_KIND).await?,
                     retry_states: states::states_load(connection, RetryPolicyCell::KIND).await?,
+                    checks: definitions::definitions_load(connection, CheckCell::KIND).await?,
+                    check_states: states::states_load(connection, CheckCell::KIND).await?,
+                    gates: definitions::definitions_load(connection, GateCell::KIND).await?,
+                    last_result: checks::check_result_last_id(connection).await?,
+                    ping_secret,
                     tokens: tokens_list(&mut *connection).await?,
                 };
                 if origin.is_none() {
@@ -137,10 +163,10 @@ pub(super) async fn read(store: &Store, clock: &Clock) -> Result<(Loaded, u64), 
 }
 
 /// Builds the live state.
-pub(super) async fn restore(board: &Arc<Board>, loaded: Loaded) -> Result<(), StoreError> {
+pub(super) async fn restore(board: &Arc<Board>, mut loaded: Loaded) -> Result<(), StoreError> {
     let now = board.clock.now();
     let (shift, clean) = (loaded.shift, loaded.clean.is_some());
-    board.tokens.replace(loaded.tokens);
+    board.tokens.replace(std::mem::take(&mut loaded.tokens));
     let configs: HashMap<_, _> =
         loaded.configs.iter().map(|(id, document)| (id.as_str(), document.as_str())).collect();
     let mut saved = loaded.breaker_states.in_order();
@@ -175,12 +201,44 @@ pub(super) async fn restore(board: &Arc<Board>, loaded: Loaded) -> Result<(), St
         let saved = parsed(saved.find(name.as_str()))?;
         Ok(RetryPolicyCell::new(name, RetryPolicy::restore(config.clone(), saved, now, shift)))
     })?);
+    restore_checks(board, &loaded, &configs)?;
+    board.gates.fill(each::<GateCell>(&loaded.gates, &configs, |name, config| {
+        Ok(GateCell::new(name, config.clone()))
+    })?);
     for call in loaded.clean.map(|stop| stop.calls).unwrap_or_default() {
         restore_call(board, call, shift);
     }
     if shift != 0 {
         // The steady clock has another zero now: all saved times are written anew, together with it.
         save_all(board, None).await?;
+    }
+    Ok(())
+}
+
+/// What turned stale or late while the server was away goes into the history now.
+fn restore_checks(
+    board: &Arc<Board>,
+    loaded: &Loaded,
+    configs: &HashMap<&str, &str>,
+) -> Result<(), StoreError> {
+    let now = board.clock.now();
+    let mut saved = loaded.check_states.in_order();
+    let checks = each::<CheckCell>(&loaded.checks, configs, |name, config| {
+        let config = Arc::new(config.clone());
+        let check = match parsed::<SavedCheck>(saved.find(name.as_str()))? {
+            Some(saved) => {
+                let mut changes = Vec::new();
+                let check = Check::restore(&name, config, saved, now, loaded.shift, &mut changes);
+                board.record_check_changes(&name, &changes);
+                check
+            }
+            None => Check::new(&name, config, now),
+        };
+        Ok(CheckCell::new(board, name, check))
+    })?;
+    board.checks.fill(checks.iter().map(Arc::clone).collect());
+    for cell in checks {
+        cell.created(board);
     }
     Ok(())
 }
@@ -239,27 +297,36 @@ impl Board {
         let breakers = take(&self.dirty.breakers);
         let limiters = take(&self.dirty.limiters);
         let policies = take(&self.dirty.retry_policies);
-        let count = breakers.len() + limiters.len() + policies.len();
+        let checks = take(&self.dirty.checks);
+        let count = breakers.len() + limiters.len() + policies.len() + checks.len();
         if count > 0 {
             let rows = [
                 (BreakerCell::KIND, rows(&breakers, |cell| (cell.name(), cell.save()))),
                 (LimiterCell::KIND, rows(&limiters, |cell| (cell.name(), cell.save()))),
                 (RetryPolicyCell::KIND, rows(&policies, |cell| (cell.name(), cell.save()))),
             ];
+            let cells = checks.clone();
             let written = self
                 .store
                 .writer
-                .write(move |connection| Box::pin(async move { put_states(connection, &rows).await }))
+                .write(move |connection| {
+                    Box::pin(async move {
+                        put_states(connection, &rows).await?;
+                        put_states(connection, &[check_rows(&cells)]).await
+                    })
+                })
                 .await;
             if let Err(error) = written {
                 // Tried again with the next snapshot. A resource may stand in the list twice then: harmless.
                 self.dirty.breakers.lock().extend(breakers);
                 self.dirty.limiters.lock().extend(limiters);
                 self.dirty.retry_policies.lock().extend(policies);
+                self.dirty.checks.lock().extend(checks);
                 return Err(error);
             }
         }
-        Ok(self.dirty.breakers.lock().len() + self.dirty.limiters.lock().len())
+        let left = self.dirty.breakers.lock().len() + self.dirty.limiters.lock().len();
+        Ok(left + self.dirty.checks.lock().len())
     }
 
     /// Writes waiting events, the states of the resources that they are about and the answers that they make
@@ -282,15 +349,18 @@ impl Board {
     async fn write_entries(self: &Arc<Self>, entries: &[JournalEntry]) -> Result<(), StoreError> {
         let mut breakers = HashMap::new();
         let mut limiters = HashMap::new();
+        let mut checks = HashMap::new();
         self.count_noise(entries);
         for JournalEntry { event, .. } in entries {
             let name = event.name.as_str();
             match event.resource {
                 "breaker" => breakers.extend(self.breakers.get(name).map(|cell| (name, cell))),
                 "limiter" => limiters.extend(self.limiters.get(name).map(|cell| (name, cell))),
+                "check" => checks.extend(self.checks.get(name).map(|cell| (name, cell))),
                 _ => {}
             }
         }
+        let checks: Vec<_> = checks.into_values().collect();
         let breakers: Vec<_> = breakers.into_values().collect();
         let limiters: Vec<_> = limiters.into_values().collect();
         let states = [
@@ -310,6 +380,7 @@ impl Board {
                 Box::pin(async move {
                     events::events_add(connection, &events).await?;
                     put_states(connection, &states).await?;
+                    put_states(connection, &[check_rows(&checks)]).await?;
                     for stored in answers {
                         let row = idempotency::AnswerRow {
                             fingerprint: stored.key.fingerprint.to_vec(),
@@ -327,6 +398,7 @@ impl Board {
     /// A clean stop: everything exactly as it is, for a start that loses nothing.
     pub async fn save_for_stop(self: &Arc<Self>) -> Result<(), StoreError> {
         while self.flush_journal().await? > 0 {}
+        while self.flush_results().await? > 0 {}
         let mut calls = Vec::new();
         self.calls.for_each(|id, call| {
             calls.push(SavedCall {
@@ -367,6 +439,11 @@ impl Board {
             .wall()
             .as_second()
             .saturating_sub(i64::try_from(super::idempotency::LIFETIME.as_secs()).unwrap_or(i64::MAX));
+        let most_results = self.limits.max_results_per_check;
+        let due_checks = self.results.take_noisy((most_results / 10).max(1));
+        let keep_results = i64::try_from(most_results).unwrap_or(i64::MAX);
+        let retention = i64::try_from(self.limits.check_results_retention.as_nanos()).unwrap_or(i64::MAX);
+        let oldest_result = self.clock.wall_nanos().saturating_sub(retention);
         self.store
             .writer
             .write(move |connection| {
@@ -379,6 +456,11 @@ impl Board {
                         gone +=
                             events::events_prune_of(connection, resource, name.as_str(), keep_each).await?;
                     }
+                    for name in due_checks {
+                        gone +=
+                            checks::check_results_prune_of(connection, name.as_str(), keep_results).await?;
+                    }
+                    gone += checks::check_results_prune_old(connection, oldest_result).await?;
                     Ok(gone + idempotency::answers_prune(connection, old).await?)
                 })
             })
@@ -401,6 +483,8 @@ async fn save_all(board: &Arc<Board>, stop: Option<Stop>) -> Result<(), StoreErr
     } else {
         all_rows(&board.breakers.all(), &board.limiters.all(), &board.retry_policies.all())
     };
+    let checks =
+        if stop.is_some() { std::mem::take(&mut *board.dirty.checks.lock()) } else { board.checks.all() };
     let marks: Vec<_> = board
         .limiters
         .all()
@@ -416,6 +500,7 @@ async fn save_all(board: &Arc<Board>, stop: Option<Stop>) -> Result<(), StoreErr
         .write(move |connection| {
             Box::pin(async move {
                 put_states(connection, &states).await?;
+                put_states(connection, &[check_rows(&checks)]).await?;
                 states::states_put(connection, MARK_KIND, LimiterCell::KIND, &marks).await?;
                 board::board_put(connection, "origin", &origin).await?;
                 if let Some(stop) = stop {
@@ -437,6 +522,11 @@ fn all_rows(
         (LimiterCell::KIND, rows(limiters, |cell| (cell.name(), cell.save()))),
         (RetryPolicyCell::KIND, rows(policies, |cell| (cell.name(), cell.save()))),
     ]
+}
+
+/// To be called on the writer's task, see [`CheckCell::save`].
+fn check_rows(checks: &[Arc<CheckCell>]) -> (&'static str, String) {
+    (CheckCell::KIND, rows(checks, |cell| (cell.name(), cell.save())))
 }
 
 async fn put_states(
@@ -487,6 +577,13 @@ fn parse<T: for<'de> Deserialize<'de>>(stored: Option<String>) -> Result<Option<
 
 fn text(value: &impl Serialize) -> Result<String, StoreError> {
     Ok(serde_json::to_string(value)?)
+}
+
+fn random_secret() -> Result<[u8; 32], StoreError> {
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret)
+        .map_err(|e| StoreError::Other(format!("no randomness from the system: {e}")))?;
+    Ok(secret)
 }
 
 fn random() -> Result<u64, StoreError> {

@@ -1,4 +1,4 @@
-//! When to look at which breaker again.
+//! When to look at which breaker or check again.
 
 use std::{
     cmp::Reverse,
@@ -8,48 +8,53 @@ use std::{
 
 use parking_lot::Mutex;
 
-use super::breakers::BreakerCell;
 use crate::domain::Time;
 
-/// A heap of due times. A time that no longer fits is harmless: the breaker decides by itself what is due, so
-/// that a timer of an older generation moves nothing.
-#[derive(Debug, Default)]
-pub struct Timers {
-    heap: Mutex<BinaryHeap<Reverse<Timer>>>,
+/// A heap of due times. A time that no longer fits is harmless: the breaker or check decides by itself what is due,
+/// so that a timer of an older generation moves nothing.
+#[derive(Debug)]
+pub struct Timers<C> {
+    heap: Mutex<BinaryHeap<Reverse<Timer<C>>>>,
+}
+
+impl<C> Default for Timers<C> {
+    fn default() -> Self {
+        Self { heap: Mutex::default() }
+    }
 }
 
 #[derive(Debug)]
-struct Timer {
+struct Timer<C> {
     at: Time,
-    cell: Weak<BreakerCell>,
+    cell: Weak<C>,
 }
 
-impl PartialEq for Timer {
+impl<C> PartialEq for Timer<C> {
     fn eq(&self, other: &Self) -> bool {
         self.at == other.at
     }
 }
-impl Eq for Timer {}
-impl PartialOrd for Timer {
+impl<C> Eq for Timer<C> {}
+impl<C> PartialOrd for Timer<C> {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
-impl Ord for Timer {
+impl<C> Ord for Timer<C> {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         self.at.cmp(&other.at)
     }
 }
 
-impl Timers {
+impl<C> Timers<C> {
     /// Looks at `cell` at `at`.
-    pub fn add(&self, at: Time, cell: &Arc<BreakerCell>) {
+    pub fn add(&self, at: Time, cell: &Arc<C>) {
         self.heap.lock().push(Reverse(Timer { at, cell: Arc::downgrade(cell) }));
     }
 
-    /// Takes the breakers whose time has come.
+    /// Takes those whose time has come.
     #[must_use]
-    pub fn due(&self, now: Time) -> Vec<Arc<BreakerCell>> {
+    pub fn due(&self, now: Time) -> Vec<Arc<C>> {
         let mut heap = self.heap.lock();
         let mut due = Vec::new();
         while heap.peek().is_some_and(|Reverse(timer)| timer.at <= now) {

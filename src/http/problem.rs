@@ -52,7 +52,7 @@ pub enum Code {
     ValidationFailed,
     /// This `Idempotency-Key` was used with another request.
     IdempotencyMismatch,
-    /// A limiter refused, and the caller asked for `?strict=true`.
+    /// A limiter refused, and the caller asked for `?strict=true`; or pings come too often.
     RateLimited,
     /// Headers are larger than allowed.
     HeadersTooLarge,
@@ -60,6 +60,8 @@ pub enum Code {
     InternalError,
     /// A breaker refused, and the caller asked for `?strict=true`.
     BreakerOpen,
+    /// A gate refused, and the caller asked for `?strict=true`.
+    GateClosed,
     /// The server sheds load or is stopping.
     Overloaded,
     /// The change is not on disk.
@@ -88,7 +90,7 @@ impl Code {
             Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Self::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::BreakerOpen | Self::Overloaded | Self::StorageUnavailable => {
+            Self::BreakerOpen | Self::GateClosed | Self::Overloaded | Self::StorageUnavailable => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Self::LimitReached => StatusCode::INSUFFICIENT_STORAGE,
@@ -135,6 +137,7 @@ impl Code {
             Self::HeadersTooLarge => "headers_too_large",
             Self::InternalError => "internal_error",
             Self::BreakerOpen => "breaker_open",
+            Self::GateClosed => "gate_closed",
             Self::Overloaded => "overloaded",
             Self::StorageUnavailable => "storage_unavailable",
             Self::LimitReached => "limit_reached",
@@ -271,7 +274,8 @@ impl From<AppError> for Problem {
         let code = match &error {
             AppError::NotFound { .. } => Code::NotFound,
             AppError::Invalid(_) => Code::ValidationFailed,
-            AppError::IllegalTransition { .. } => Code::Conflict,
+            AppError::IllegalTransition { .. } | AppError::WrongKind { .. } => Code::Conflict,
+            AppError::TooOften { .. } => Code::RateLimited,
             AppError::PreconditionFailed(_) => Code::PreconditionFailed,
             AppError::IdempotencyMismatch => Code::IdempotencyMismatch,
             AppError::IdempotencyInProgress => Code::IdempotencyInProgress,
@@ -282,7 +286,9 @@ impl From<AppError> for Problem {
         let mut problem = Self::new(code, detail);
         match error {
             AppError::Invalid(errors) => problem.errors = errors,
-            AppError::Overloaded { retry_after } => problem.retry_after = Some(retry_after),
+            AppError::Overloaded { retry_after } | AppError::TooOften { retry_after } => {
+                problem.retry_after = Some(retry_after)
+            }
             AppError::Storage(_) => problem.retry_after = Some(Duration::from_secs(1)),
             _ => {}
         }

@@ -29,7 +29,9 @@ use crate::{
     app::{
         AppError, Board,
         breakers::BreakerCell,
+        checks::CheckCell,
         definitions::{OnExisting, Precondition, Resource},
+        gates::GateCell,
         limiters::LimiterCell,
         retry_policies::RetryPolicyCell,
     },
@@ -212,6 +214,7 @@ impl Server {
             connections.wait().await;
         }
         stop_tasks.cancel();
+        board.stop_runs().await;
         tracker.close();
         tracker.wait().await;
         let saved = board.save_for_stop().await;
@@ -229,7 +232,15 @@ pub async fn declare(board: &Arc<Board>, declarations: &Declarations) -> Result<
     board.set_breakers_enabled(declarations.breakers_enabled);
     declare_all::<BreakerCell>(board, &declarations.breakers).await?;
     declare_all::<LimiterCell>(board, &declarations.limiters).await?;
-    declare_all::<RetryPolicyCell>(board, &declarations.retry_policies).await
+    declare_all::<RetryPolicyCell>(board, &declarations.retry_policies).await?;
+    board.set_checks_enabled(declarations.checks_enabled);
+    declare_all::<CheckCell>(board, &declarations.checks).await?;
+    for (name, spec) in &declarations.seed_checks {
+        if board.checks.get(name.as_str()).is_none() {
+            board.declare::<CheckCell>(name.clone(), spec.clone(), OnExisting::Keep).await?;
+        }
+    }
+    declare_all::<GateCell>(board, &declarations.gates).await
 }
 
 async fn declare_all<R: Resource>(board: &Arc<Board>, specs: &[(Name, R::Spec)]) -> Result<(), AppError> {

@@ -23,6 +23,18 @@ pub fn start(board: &Arc<Board>, tracker: &TaskTracker, stop: &CancellationToken
             Ok(())
         })
     });
+    every("checks", Duration::from_millis(100), |board| {
+        Box::pin(async move {
+            board.advance_checks();
+            Ok(())
+        })
+    });
+    every("check_results", Duration::from_secs(1), |board| {
+        Box::pin(async move {
+            while board.flush_results().await? > 0 {}
+            Ok(())
+        })
+    });
     every("expire_calls", Duration::from_millis(500), |board| {
         Box::pin(async move {
             board.expire_calls();

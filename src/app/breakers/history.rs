@@ -35,6 +35,7 @@ impl Board {
         origin: Option<Origin<'_>>,
         answer: Option<StoredAnswer>,
     ) -> i64 {
+        self.breaker_moved(name);
         let origin = origin.unwrap_or_default();
         let data = TransitionData {
             from: transition.from,

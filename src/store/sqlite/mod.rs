@@ -1,6 +1,7 @@
 //! SQL, one file per table; each function one static statement.
 
 pub mod board;
+pub mod checks;
 pub mod definitions;
 pub mod events;
 pub mod idempotency;
