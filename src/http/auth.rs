@@ -25,22 +25,55 @@ fn needed(route: &str, method: &Method, access: &Access) -> Option<Scope> {
         "/livez" | "/readyz" | "/healthz" | "/livez/{check}" | "/readyz/{check}" | "/healthz/{check}"
         | "/" | "/docs" | "/openapi.json" | "/openapi.yaml" => None,
         "/metrics" if access.public_metrics => None,
+        // It counts, but it changes nothing that anybody decides by.
+        "/v1/gates/{name}/evaluate" | "/v1/gates/evaluate" => Some(Scope::Read),
+        // Whatever the method: cron lines use GET.
+        "/ping/{check}" | "/ping/{check}/{signal}" => Some(Scope::Write),
         "/v1/tokens" | "/v1/tokens/{id}" => Some(Scope::Admin),
         _ if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) => Some(Scope::Read),
         _ => Some(Scope::Write),
     }
 }
 
-/// Lets a request in, and says who sent it if a token did.
+/// Who is let in.
+#[derive(Clone, Debug)]
+pub enum Admitted {
+    /// Somebody with a token that suffices.
+    Known(Caller),
+    /// Anybody, because there are no tokens or none is needed.
+    Anybody,
+    /// Somebody who would need a token to see everything, and has none that suffices.
+    Stranger,
+}
+
+/// Marks a request of somebody who is told only what everybody may know.
+#[derive(Clone, Copy, Debug)]
+pub struct Stranger;
+
+/// Lets a request in, and says who sent it.
 pub fn authorize<B>(
     board: &Board,
     access: &Access,
     route: &str,
     request: &Request<B>,
-) -> Result<Option<Caller>, Problem> {
-    let Some(needed) = needed(route, request.method(), access) else { return Ok(None) };
+) -> Result<Admitted, Problem> {
+    match route {
+        "/health" => Ok(demand(board, access, route, request).unwrap_or(Admitted::Stranger)),
+        "/ping/{check}" | "/ping/{check}/{signal}" if has_ping_key(board, request) => Ok(Admitted::Anybody),
+        _ => demand(board, access, route, request),
+    }
+}
+
+/// A key in the path stands for a token.
+fn has_ping_key<B>(board: &Board, request: &Request<B>) -> bool {
+    let key = request.uri().path().split('/').nth(2);
+    key.is_some_and(|key| board.check_by_key(key).is_some())
+}
+
+fn demand<B>(board: &Board, access: &Access, route: &str, request: &Request<B>) -> Result<Admitted, Problem> {
+    let Some(needed) = needed(route, request.method(), access) else { return Ok(Admitted::Anybody) };
     if access.open_without_tokens && !board.tokens.required() {
-        return same_site(access, request).map(|()| None);
+        return same_site(access, request).map(|()| Admitted::Anybody);
     }
     let Some(token) = bearer(request.headers()) else {
         return Err(Problem::new(Code::Unauthorized, "send a token as Authorization: Bearer"));
@@ -54,7 +87,7 @@ pub fn authorize<B>(
             format!("this needs the scope {needed}; the token has {}", caller.scope),
         ));
     }
-    Ok(Some(caller))
+    Ok(Admitted::Known(caller))
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
@@ -80,6 +113,12 @@ fn same_site<B>(access: &Access, request: &Request<B>) -> Result<(), Problem> {
     }
     if let Some(origin) = headers.get(header::ORIGIN).and_then(|o| o.to_str().ok())
         && origin.split_once("://").map(|(_, rest)| rest) != host
+    {
+        return Err(Problem::new(Code::Forbidden, "without tokens, pages of other sites are refused"));
+    }
+    // An image of another site's page has no Origin, and a ping needs no more than a GET.
+    if request.uri().path().starts_with("/ping/")
+        && headers.get("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none")
     {
         return Err(Problem::new(Code::Forbidden, "without tokens, pages of other sites are refused"));
     }

@@ -29,8 +29,9 @@ use tower_http::{compression::CompressionLayer, decompression::RequestDecompress
 
 use super::{
     AppState,
-    auth::{self, Access},
+    auth::{self, Access, Admitted, Stranger},
     calls,
+    health::HEALTH_JSON,
     problem::{Code, PROBLEM_JSON, Problem},
     routes::{CALLS, is_hot, route_of, template},
 };
@@ -102,11 +103,10 @@ impl Inner {
             return Err(Problem::new(Code::Overloaded, "too many requests are being worked on")
                 .retry_after(Duration::from_secs(1)));
         }
-        let caller = auth::authorize(&self.state.board, &self.access, template(route), request)?;
-        if !is_hot(route)
-            && let Some(caller) = caller
-        {
-            request.extensions_mut().insert(caller);
+        match auth::authorize(&self.state.board, &self.access, template(route), request)? {
+            Admitted::Known(caller) if !is_hot(route) => drop(request.extensions_mut().insert(caller)),
+            Admitted::Stranger => drop(request.extensions_mut().insert(Stranger)),
+            Admitted::Known(_) | Admitted::Anybody => {}
         }
         Ok(())
     }
@@ -178,8 +178,9 @@ impl Inner {
         let (quiet, route, path) = (is_hot(route), template(route), uri.path());
         let id = id.to_str().unwrap_or_default();
         // The query may hold what does not belong into a log; the path does not, unless a token's secret was taken for
-        // its id.
-        let path = if route == "/v1/tokens/{id}" { route } else { path };
+        // its id. The key of a ping is a secret.
+        let is_secret = route == "/v1/tokens/{id}" || route.starts_with("/ping/");
+        let path = if is_secret { route } else { path };
         if status.is_server_error() {
             tracing::warn!(target: "access", %method, path, route, status = status.as_u16(), seconds, id, "request");
         } else if status.is_client_error() || !quiet {
@@ -259,7 +260,10 @@ fn as_problem(mut response: Response<Body>, path: &str) -> Response<Body> {
         return problem.respond(path);
     }
     let is_ours = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| {
-        kind == PROBLEM_JSON || kind == "application/json" || kind.as_bytes().starts_with(b"text/plain")
+        kind == PROBLEM_JSON
+            || kind == "application/json"
+            || kind == HEALTH_JSON
+            || kind.as_bytes().starts_with(b"text/plain")
     });
     if is_ours {
         return response;

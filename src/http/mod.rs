@@ -3,17 +3,21 @@
 pub mod auth;
 mod breakers;
 mod calls;
+mod checks;
 mod definitions;
 mod docs;
 pub mod edge;
 mod events;
 mod extract;
+mod gates;
+mod health;
 mod idempotency;
 pub mod json;
 mod limiters;
 mod metrics;
 pub mod openapi;
 mod paging;
+mod pings;
 mod probes;
 pub mod problem;
 mod retry_policies;
@@ -53,6 +57,10 @@ pub fn api(metrics_enabled: bool) -> OpenApiRouter<AppState> {
         .merge(breakers::routes())
         .merge(limiters::routes())
         .merge(retry_policies::routes())
+        .merge(checks::routes())
+        .merge(pings::routes())
+        .merge(health::routes())
+        .merge(gates::routes())
         .merge(events::routes())
         .merge(tokens::routes())
         .merge(probes::routes());

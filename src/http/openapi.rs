@@ -18,7 +18,7 @@ use super::problem::{PROBLEM_JSON, ProblemBody};
 pub fn base() -> OpenApi {
     let mut info = Info::new("Fuseboard", env!("CARGO_PKG_VERSION"));
     info.description = Some(
-        "Shared circuit breakers, rate limits and retry budgets for a fleet of processes.\n\n\
+        "Shared circuit breakers, rate limits, retry budgets and health for a fleet of processes.\n\n\
          Refusals are decisions: 200 with `\"allowed\": false`. Every error is `application/problem+json` with a \
          stable `code`. Durations are float seconds, times RFC 3339 in UTC."
             .to_owned(),
@@ -33,6 +33,10 @@ pub fn base() -> OpenApi {
             ("breakers", "Shared circuit breakers."),
             ("limiters", "Shared rate limits and concurrency limits."),
             ("retry policies", "Shared retry budgets."),
+            ("checks", "What is watched, and what was seen."),
+            ("pings", "What jobs say of themselves."),
+            ("health", "How all of it is."),
+            ("gates", "May I go?"),
             ("events", "What happened."),
             ("tokens", "Bearer tokens; needs the scope `admin`."),
             ("probes", "For Kubernetes and load balancers."),

@@ -1,7 +1,7 @@
 //! Which route a path belongs to, for metrics, access rules and logs.
 
 /// The templates of all routes; a route's index is its number in the metrics.
-pub const ROUTES: [&str; 33] = [
+pub const ROUTES: [&str; 45] = [
     "/v1/calls",
     "/v1/calls/{call_id}/outcome",
     "/v1/outcomes",
@@ -20,6 +20,18 @@ pub const ROUTES: [&str; 33] = [
     "/v1/retry-policies/{name}/attempts",
     "/v1/retry-policies/{name}",
     "/v1/retry-policies",
+    "/v1/checks/{name}/results",
+    "/v1/checks/{name}",
+    "/v1/checks",
+    "/v1/health/run",
+    "/v1/health",
+    "/v1/gates/evaluate",
+    "/v1/gates/{name}/evaluate",
+    "/v1/gates/{name}",
+    "/v1/gates",
+    "/ping/{check}/{signal}",
+    "/ping/{check}",
+    "/health",
     "/v1/events",
     "/v1/tokens/{id}",
     "/v1/tokens",
@@ -91,6 +103,9 @@ mod tests {
             ("/v1/breakers/x/state", "/v1/breakers/{name}/state"),
             ("/v1/breakers/x/nothing", "other"),
             ("/docs/swagger-ui.css", "/docs"),
+            ("/v1/gates/evaluate", "/v1/gates/evaluate"),
+            ("/v1/gates/live", "/v1/gates/{name}"),
+            ("/ping/job/start", "/ping/{check}/{signal}"),
             ("/readyz", "/readyz"),
             ("/readyz/writer", "/readyz/{check}"),
             ("", "other"),

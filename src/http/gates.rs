@@ -1,0 +1,142 @@
+//! `/v1/gates`: may I go?
+
+use std::time::Duration;
+
+use axum::{
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{
+    AppState,
+    definitions::{self, Conditions},
+    extract::{JsonBytes, NamePath, Query},
+    json::Json,
+    paging::{Page, PageQuery},
+    problem::{Code, Problem},
+};
+use crate::{
+    app::{
+        AppError, FieldError,
+        definitions::Precondition,
+        gates::{GateAnswer, GateCell, GateVerdict},
+    },
+    domain::gate::GateSpec,
+};
+
+/// When a refused caller may ask again: evaluations cost little.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(gate_list))
+        .routes(routes!(gate_evaluate_ad_hoc))
+        .routes(routes!(gate_put, gate_get, gate_delete))
+        .routes(routes!(gate_evaluate))
+}
+
+/// Lists gates in the order of their names.
+#[utoipa::path(get, path = "/v1/gates", tag = "gates", params(PageQuery),
+    responses((status = 200, description = "A page of gates.", body = Page<GateAnswer>)))]
+async fn gate_list(
+    State(state): State<AppState>,
+    Query(query): Query<PageQuery>,
+) -> Result<Json<Page<GateAnswer>>, Problem> {
+    definitions::page::<GateCell, _>(&state, &query, |cell| cell.view()).map(Json)
+}
+
+/// Creates a gate, or replaces its configuration. The name `evaluate` is taken.
+#[utoipa::path(put, path = "/v1/gates/{name}", tag = "gates", request_body = GateSpec,
+    params(("name" = String, Path, description = "The gate's name."),
+        ("If-Match" = Option<String>, Header, description = "Replace only the configuration with this ETag."),
+        ("If-None-Match" = Option<String>, Header, description = "`*`: create only.")),
+    responses((status = 200, description = "Replaced.", body = GateAnswer),
+        (status = 201, description = "Created.", body = GateAnswer)))]
+async fn gate_put(
+    State(state): State<AppState>,
+    NamePath(name): NamePath,
+    conditions: Conditions,
+    body: JsonBytes,
+) -> Result<Response, Problem> {
+    definitions::put::<GateCell, _>(&state, name, &body, conditions, |cell| cell.view()).await
+}
+
+/// A gate's configuration, and how often it let pass.
+#[utoipa::path(get, path = "/v1/gates/{name}", tag = "gates",
+    params(("name" = String, Path, description = "The gate's name.")),
+    responses((status = 200, description = "The gate.", body = GateAnswer)))]
+async fn gate_get(State(state): State<AppState>, NamePath(name): NamePath) -> Result<Response, Problem> {
+    let cell = state.board.find::<GateCell>(name.as_str())?;
+    Ok(definitions::tagged(&cell, cell.view()))
+}
+
+/// Deletes a gate.
+#[utoipa::path(delete, path = "/v1/gates/{name}", tag = "gates",
+    params(("name" = String, Path, description = "The gate's name."),
+        ("If-Match" = Option<String>, Header, description = "Delete only the configuration with this ETag.")),
+    responses((status = 204, description = "Deleted.")))]
+async fn gate_delete(
+    State(state): State<AppState>,
+    NamePath(name): NamePath,
+    Conditions(precondition): Conditions,
+) -> Result<StatusCode, Problem> {
+    let precondition = Precondition { if_none_match: None, ..precondition };
+    state.board.remove::<GateCell>(name.as_str(), precondition).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Whether refusals become statuses.
+#[derive(Clone, Copy, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct GateQuery {
+    /// Answer a refusal with 503 and `Retry-After` instead of 200 and `"allowed": false`.
+    #[serde(default)]
+    #[param(default = false)]
+    strict: bool,
+}
+
+/// Asks a gate: may I go? It fails closed: what does not exist, is stale or cannot be known, stands in the way.
+///
+/// Each refusal that comes after an admission is an event `gate.refused`; while it goes on, there is one a minute.
+#[utoipa::path(post, path = "/v1/gates/{name}/evaluate", tag = "gates",
+    params(("name" = String, Path, description = "The gate's name."), GateQuery),
+    responses((status = 200, description = "The answer.", body = GateVerdict)))]
+async fn gate_evaluate(
+    State(state): State<AppState>,
+    NamePath(name): NamePath,
+    Query(query): Query<GateQuery>,
+) -> Result<Response, Problem> {
+    let cell = state.board.find::<GateCell>(name.as_str())?;
+    Ok(answer(query, state.board.gate_evaluate(&cell)))
+}
+
+/// Asks a gate that is described in the question. Refusals are events of the gate `ad-hoc`.
+#[utoipa::path(post, path = "/v1/gates/evaluate", tag = "gates", request_body = GateSpec, params(GateQuery),
+    responses((status = 200, description = "The answer.", body = GateVerdict)))]
+async fn gate_evaluate_ad_hoc(
+    State(state): State<AppState>,
+    Query(query): Query<GateQuery>,
+    body: JsonBytes,
+) -> Result<Response, Problem> {
+    let spec: GateSpec = body.parse()?;
+    Ok(answer(query, state.board.gate_evaluate_ad_hoc(spec).map_err(AppError::from)?))
+}
+
+fn answer(query: GateQuery, verdict: GateVerdict) -> Response {
+    if verdict.allowed || !query.strict {
+        return Json(verdict).into_response();
+    }
+    let blocking = verdict.blocking.iter().map(|blocking| FieldError {
+        field: blocking.name.clone(),
+        message: format!("{}: {}", blocking.status.as_str(), blocking.message),
+    });
+    Problem::new(Code::GateClosed, format!("the gate is closed by {}", verdict.blocking.len()))
+        .errors(blocking.collect())
+        .retry_after(RETRY_AFTER)
+        .into_response()
+}
