@@ -97,6 +97,11 @@ impl Resource for CheckCell {
         self.arm(board, &mut self.inner.lock());
     }
 
+    fn removed(&self, board: &Board) {
+        board.pings.remove(self.key);
+        board.results.forget(&self.name);
+    }
+
     fn reconfigure(self: &Arc<Self>, board: &Board, config: CheckConfig) {
         self.touch(board);
         self.with(board, |check, now, changes| check.reconfigure(Arc::new(config), now, changes));

@@ -38,6 +38,8 @@ pub trait Resource: Send + Sync + Sized + 'static {
     fn reconfigure(self: &Arc<Self>, board: &Board, config: Self::Config);
     /// It is in the registry now.
     fn created(self: &Arc<Self>, _: &Board) {}
+    /// It is no longer in the registry: forgets what was kept elsewhere.
+    fn removed(&self, _: &Board) {}
     /// State that must be on disk together with this configuration: its kind, and what
     /// [`states::states_put`] takes.
     fn state_with(&self, _: &Board, _: &Self::Config) -> Option<(&'static str, String)> {
@@ -238,7 +240,9 @@ impl Board {
                 },
                 move |deleted| {
                     deleted.map(|()| {
-                        R::registry(&board).remove(key.as_str());
+                        if let Some(resource) = R::registry(&board).remove(key.as_str()) {
+                            resource.removed(&board);
+                        }
                         board.record_change::<R>(&key, Change::Deleted, &serde_json::json!({}));
                     })
                 },

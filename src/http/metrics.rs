@@ -1,5 +1,7 @@
 //! `/metrics`: the server's own metrics, and the state of breakers and limiters.
 
+mod health;
+
 use std::fmt::Write;
 
 use axum::{
@@ -26,6 +28,8 @@ async fn metrics(State(state): State<AppState>) -> Response {
     breakers(&state.board, &mut text);
     limiters(&state.board, &mut text);
     retry_policies(&state.board, &mut text);
+    health::checks(&state.board, &mut text);
+    health::gates(&state.board, &mut text);
     let mut response = text.into_response();
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
@@ -35,6 +39,7 @@ async fn metrics(State(state): State<AppState>) -> Response {
 /// One metric family: its lines are collected apart, because a family must stand together. Without series it is
 /// left out.
 struct Family {
+    name: String,
     head: String,
     series: String,
 }
@@ -42,7 +47,7 @@ struct Family {
 impl Family {
     fn new(name: &str, kind: &str, help: &str) -> Self {
         let head = format!("# HELP {name} {help}\n# TYPE {name} {kind}\n");
-        Self { head, series: String::new() }
+        Self { name: name.to_owned(), head, series: String::new() }
     }
 
     fn write_to(&self, out: &mut String) {
@@ -61,6 +66,17 @@ impl Family {
             }
             None => writeln!(self.series, "{metric}{{name=\"{name}\"}} {value}"),
         };
+    }
+
+    /// A series of the family's own name. Neither names of resources nor our own words need escaping.
+    fn add_labelled(&mut self, labels: &[(&str, &str)], value: f64) {
+        self.series.push_str(&self.name);
+        for (n, (key, label)) in labels.iter().enumerate() {
+            let before = if n == 0 { '{' } else { ',' };
+            // Writing to a String does not fail.
+            let _ = write!(self.series, "{before}{key}=\"{label}\"");
+        }
+        let _ = writeln!(self.series, "}} {value}");
     }
 }
 

@@ -9,6 +9,7 @@ async fn every_endpoint_refuses_bad_bodies_with_a_problem() {
     board.put("/v1/breakers/b", json!({})).await;
     board.put("/v1/limiters/l", json!({ "requests_per_second": 1 })).await;
     board.put("/v1/retry-policies/p", json!({})).await;
+    board.put("/v1/checks/c", json!({ "kind": "push" })).await;
     let call = board.enter("b", "a").await;
     let outcome = format!("/v1/calls/{call}/outcome");
     let endpoints = [
@@ -27,6 +28,11 @@ async fn every_endpoint_refuses_bad_bodies_with_a_problem() {
         (Method::POST, "/v1/outcomes"),
         (Method::POST, "/v1/acquires"),
         (Method::POST, "/v1/tokens"),
+        (Method::PUT, "/v1/checks/c"),
+        (Method::POST, "/v1/checks/c/results"),
+        (Method::POST, "/v1/health/run"),
+        (Method::PUT, "/v1/gates/g"),
+        (Method::POST, "/v1/gates/evaluate"),
     ];
     let before = board.get("/v1/breakers/b").await;
     let deep = format!("{}1{}", "[".repeat(10_000), "]".repeat(10_000));
@@ -88,6 +94,26 @@ async fn values_that_cannot_be_name_their_field() {
         (Method::POST, "/v1/outcomes", json!({ "items": [["x", "success"]] }), "items[0]"),
         (Method::POST, "/v1/acquires", json!({ "items": [["l"]] }), "items[0]"),
         (Method::POST, "/v1/retry-policies/p/attempts", json!({ "attempt": 0, "config": {} }), "attempt"),
+        (Method::PUT, "/v1/checks/c", json!({}), "kind"),
+        (Method::PUT, "/v1/checks/c", json!({ "kind": "ftp" }), "kind"),
+        (Method::PUT, "/v1/checks/c", json!({ "kind": "http" }), "url"),
+        (Method::PUT, "/v1/checks/c", json!({ "kind": "http", "url": "file:///etc/passwd" }), "url"),
+        (Method::PUT, "/v1/checks/c", json!({ "kind": "http", "url": "http://u:p@x/" }), "url"),
+        (Method::PUT, "/v1/checks/c", json!({ "kind": "tcp", "address": "x" }), "address"),
+        (Method::PUT, "/v1/checks/c", json!({ "kind": "push", "interval_seconds": 5 }), "interval_seconds"),
+        (Method::PUT, "/v1/checks/c", json!({ "kind": "push", "failure_threshold": 0 }), "failure_threshold"),
+        (Method::PUT, "/v1/checks/c", json!({ "kind": "heartbeat" }), "interval_seconds"),
+        (Method::PUT, "/v1/checks/_c", json!({ "kind": "push" }), "name"),
+        (Method::POST, "/v1/checks/c/results", json!({ "status": "blue" }), "status"),
+        (Method::POST, "/v1/checks/c/results", json!({ "message": "no status" }), "status"),
+        (Method::POST, "/v1/checks/c/results", json!({ "status": "red", "details": [] }), "details"),
+        (Method::POST, "/v1/checks/-c/results", json!({ "status": "red" }), "name"),
+        (Method::POST, "/v1/health/run", json!({ "timeout_seconds": 0 }), "timeout_seconds"),
+        (Method::POST, "/v1/health/run", json!({ "timeout_seconds": 3600 }), "timeout_seconds"),
+        (Method::POST, "/v1/health/run", json!({ "checks": [] }), "checks"),
+        (Method::PUT, "/v1/gates/g", json!({}), "checks"),
+        (Method::PUT, "/v1/gates/g", json!({ "checks": ["c"], "max_status": "red" }), "max_status"),
+        (Method::POST, "/v1/gates/evaluate", json!({ "checks": ["a b"] }), "checks[0]"),
     ] {
         let what = format!("{method} {path} {body}");
         let response = board.send(method, path, Some(body)).await;

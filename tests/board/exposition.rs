@@ -41,6 +41,13 @@ async fn mixed_load(board: &TestServer) {
         board.post(&format!("/v1/limiters/{limiter}/penalize"), json!({ "retry_after_seconds": 2 })).await;
     }
     board.post("/v1/retry-policies/p/attempts", json!({ "attempt": 1 })).await;
+    board.post("/v1/checks/pushed:x.y/results", json!({ "status": "yellow", "duration_seconds": 0.5 })).await;
+    board.put("/v1/checks/seen", json!({ "kind": "breaker", "breaker": "b" })).await;
+    board.put("/v1/checks/job", json!({ "kind": "heartbeat", "interval_seconds": 60 })).await;
+    board.get("/ping/job").await;
+    board.put("/v1/gates/g", json!({ "checks": ["seen"] })).await;
+    board.post("/v1/gates/g/evaluate", json!({})).await;
+    board.post("/v1/gates/evaluate", json!({ "checks": ["pushed:x.y"] })).await;
     for (method, path) in
         [(Method::GET, "/nowhere"), (Method::PATCH, "/v1/calls"), (Method::POST, "/v1/calls")]
     {

@@ -87,11 +87,15 @@ impl Pings {
         Self { secret, names: RwLock::default() }
     }
 
-    /// The key of that name, which is known from here on. Whether it is of use depends on whether there is such a check.
+    /// The key of that name, which stands for it from here on.
     pub(super) fn add(&self, name: &Name) -> PingKey {
         let key = PingKey::of(self.secret, name);
         self.names.write().insert(key, name.clone());
         key
+    }
+
+    pub(super) fn remove(&self, key: PingKey) {
+        self.names.write().remove(&key);
     }
 }
 
@@ -101,11 +105,7 @@ impl Board {
     pub fn check_by_key(&self, raw: &str) -> Option<Arc<CheckCell>> {
         let key = raw.parse::<PingKey>().ok()?;
         let name = self.pings.names.read().get(&key).cloned()?;
-        let cell = self.checks.get(name.as_str());
-        if cell.is_none() {
-            self.pings.names.write().remove(&key);
-        }
-        cell
+        self.checks.get(name.as_str())
     }
 }
 

@@ -65,6 +65,13 @@ impl Results {
         inner.waiting.push_back(Waiting { id, check: check.clone(), result });
     }
 
+    /// Forgets what waits of a check: another one of its name would inherit it.
+    pub(super) fn forget(&self, check: &Name) {
+        let mut inner = self.inner.lock();
+        inner.waiting.retain(|waiting| waiting.check != *check);
+        inner.added.remove(check);
+    }
+
     /// How many are not on disk yet, and how many were lost to a disk that took none.
     #[must_use]
     pub fn backlog(&self) -> (usize, u64) {

@@ -1,0 +1,111 @@
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::{TestServer, assert_problem};
+
+async fn push(board: &TestServer, check: &str, status: &str) {
+    board.post(&format!("/v1/checks/{check}/results"), json!({ "status": status })).await;
+}
+
+async fn refusals(board: &TestServer) -> usize {
+    board.get("/v1/events?kind=gate.refused").await["items"].as_array().unwrap().len()
+}
+
+fn blockers(verdict: &Value) -> Vec<(&str, &str)> {
+    let blocking = verdict["blocking"].as_array().unwrap();
+    blocking.iter().map(|b| (b["kind"].as_str().unwrap(), b["name"].as_str().unwrap())).collect()
+}
+
+#[tokio::test]
+async fn a_gate_looks_at_checks_and_breakers_and_fails_closed() {
+    let board = TestServer::start().await;
+    let spec = json!({ "checks": ["backtest", "risk"], "breakers": ["kraken"], "max_status": "yellow" });
+    assert_eq!(board.put("/v1/gates/live", spec).await.0, 201);
+    let ask = async || board.post("/v1/gates/live/evaluate", json!({})).await;
+    let verdict = ask().await;
+    assert_eq!((&verdict["allowed"], &verdict["overall_status"]), (&json!(false), &json!("red")));
+    let all = vec![("check", "backtest"), ("check", "risk"), ("breaker", "kraken")];
+    assert_eq!(blockers(&verdict), all, "what does not exist is in the way");
+    push(&board, "backtest", "green").await;
+    push(&board, "risk", "yellow").await;
+    board.put("/v1/breakers/kraken", json!({ "failure_threshold": 1 })).await;
+    let verdict = ask().await;
+    let wanted = json!({ "allowed": true, "overall_status": "yellow", "blocking": [],
+        "evaluated_at": "2027-01-15T08:00:00Z" });
+    assert_eq!(verdict, wanted);
+    board.fail("kraken", "a", 1).await;
+    let verdict = ask().await;
+    assert_eq!(verdict["blocking"][0]["message"], "open: calls are refused");
+    board.post("/v1/breakers/kraken/reset", json!({})).await;
+    board.advance(300.0);
+    let verdict = ask().await;
+    assert_eq!(blockers(&verdict), [("check", "backtest"), ("check", "risk")], "stale is red for gates");
+    let gate = board.get("/v1/gates/live").await;
+    assert_eq!((&gate["allowed_evaluations"], &gate["refused_evaluations"]), (&json!(1), &json!(3)));
+    assert_eq!(board.delete("/v1/gates/live").await, 204);
+    let response = board.send(Method::POST, "/v1/gates/live/evaluate", None).await;
+    assert_problem(response, 404, "not_found", "gone").await;
+}
+
+#[tokio::test]
+async fn ad_hoc_labels_and_alerts() {
+    let board = TestServer::start().await;
+    board.put("/v1/checks/a", json!({ "kind": "push", "labels": { "team": "x" } })).await;
+    push(&board, "a", "green").await;
+    let ask = async |spec: Value| board.post("/v1/gates/evaluate", spec).await;
+    assert_eq!(ask(json!({ "checks": ["a"], "max_status": "green" })).await["allowed"], true);
+    assert_eq!(ask(json!({ "check_labels": { "team": "x" } })).await["allowed"], true);
+    let verdict = ask(json!({ "check_labels": { "team": "y" } })).await;
+    assert_eq!(blockers(&verdict), [("check_labels", "team=y")]);
+    let verdict = ask(json!({ "checks": ["a"], "alerts": {} })).await;
+    assert_eq!((&verdict["allowed"], blockers(&verdict)), (&json!(false), vec![("alert", "*")]));
+}
+
+#[tokio::test]
+async fn strict_refuses_with_a_status() {
+    let board = TestServer::start().await;
+    board.put("/v1/gates/g", json!({ "checks": ["c"] })).await;
+    let ask = async || board.send(Method::POST, "/v1/gates/g/evaluate?strict=true", None).await;
+    let response = ask().await;
+    assert_eq!(response.headers()["retry-after"], "1");
+    let problem = assert_problem(response, 503, "gate_closed", "closed").await;
+    assert_eq!(problem["errors"][0], json!({ "field": "c", "message": "red: there is no such check" }));
+    push(&board, "c", "green").await;
+    assert_eq!(ask().await.status(), 200);
+}
+
+#[tokio::test]
+async fn refusals_are_events_that_do_not_flood() {
+    let board = TestServer::start().await;
+    board.put("/v1/gates/g", json!({ "checks": ["c"] })).await;
+    let ask = async || board.post("/v1/gates/g/evaluate", json!({})).await;
+    for _ in 0..50 {
+        ask().await;
+    }
+    assert_eq!(refusals(&board).await, 1);
+    board.advance(60.0);
+    ask().await;
+    ask().await;
+    assert_eq!(refusals(&board).await, 2, "one a minute");
+    push(&board, "c", "green").await;
+    ask().await;
+    push(&board, "c", "red").await;
+    ask().await;
+    assert_eq!(refusals(&board).await, 3, "another answer than before");
+    for check in ["c", "d"] {
+        for _ in 0..3 {
+            board.post("/v1/gates/evaluate", json!({ "checks": [check] })).await;
+        }
+    }
+    assert_eq!(refusals(&board).await, 5, "each gate without a name on its own");
+    let event = &board.get("/v1/events?kind=gate.refused").await["items"][0];
+    assert_eq!((&event["name"], &event["data"]["gate"]["checks"]), (&json!("ad-hoc"), &json!(["d"])));
+}
+
+#[tokio::test]
+async fn gates_survive_a_crash() {
+    let board = TestServer::start().await;
+    board.put("/v1/gates/g", json!({ "checks": ["c"], "max_status": "green" })).await;
+    let board = board.crash().await;
+    assert_eq!(board.get("/v1/gates/g").await["config"], json!({ "checks": ["c"], "max_status": "green" }));
+}
