@@ -39,6 +39,10 @@ enum Command {
     Limiter(cli::limiter::LimiterArgs),
     /// Print what happened on a running server, and follow what happens
     Events(cli::events::EventsArgs),
+    /// Ask a running server how the checks are; exit 1 on red, 2 if it can't be asked
+    Health(cli::health::HealthArgs),
+    /// Ask a running server whether a gate lets pass; exit 1 if not, 2 if it can't be asked
+    Gate(cli::gate::GateArgs),
 }
 
 fn main() -> ExitCode {
@@ -52,6 +56,8 @@ fn main() -> ExitCode {
         Command::Breaker(args) => return cli::breaker::run(&args),
         Command::Limiter(args) => return cli::limiter::run(&args),
         Command::Events(args) => return cli::events::run(&args),
+        Command::Health(args) => return cli::health::run(&args),
+        Command::Gate(args) => return cli::gate::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

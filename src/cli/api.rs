@@ -34,15 +34,6 @@ pub struct Api {
     token: Option<String>,
 }
 
-/// An answer that is no error.
-#[derive(Clone, Debug)]
-pub struct Answer {
-    /// The status.
-    pub status: u16,
-    /// The body as it came.
-    pub text: String,
-}
-
 impl Api {
     /// Ready to ask; nothing has been sent yet.
     pub fn new(args: &ApiArgs) -> Result<Self, String> {
@@ -51,14 +42,15 @@ impl Api {
         Ok(Self { client, base, token: args.token.clone().filter(|token| !token.is_empty()) })
     }
 
-    /// Sends a request. `query` is encoded here, `path` is not. An error says what the server said.
+    /// Sends a request; the body of the answer. `query` is encoded here, `path` is not. An error says what the server
+    /// said.
     pub async fn send(
         &self,
         method: Method,
         path: &str,
         query: &[(&str, String)],
         body: Option<&Value>,
-    ) -> Result<Answer, String> {
+    ) -> Result<String, String> {
         let url = format!("{}{path}", self.base);
         let mut request = self.request(method, path, query)?;
         if let Some(body) = body {
@@ -68,7 +60,7 @@ impl Api {
         let status = answer.status();
         let text = answer.text().await.map_err(|e| format!("{url}: {}", root_cause(&e)))?;
         if status.is_success() {
-            return Ok(Answer { status: status.as_u16(), text });
+            return Ok(text);
         }
         let problem: Value = serde_json::from_str(&text).unwrap_or_default();
         match problem["detail"].as_str() {
@@ -85,8 +77,8 @@ impl Api {
         query: &[(&str, String)],
         body: Option<&Value>,
     ) -> Result<Value, String> {
-        let answer = self.send(method, path, query, body).await?;
-        serde_json::from_str(&answer.text).map_err(|e| format!("{}{path}: {e}", self.base))
+        let text = self.send(method, path, query, body).await?;
+        serde_json::from_str(&text).map_err(|e| format!("{}{path}: {e}", self.base))
     }
 }
 

@@ -7,6 +7,8 @@ use fuseboard::domain::Name;
 pub mod api;
 pub mod breaker;
 pub mod events;
+pub mod gate;
+pub mod health;
 pub mod limiter;
 pub mod ready;
 pub mod signals;

@@ -116,6 +116,83 @@ async fn sigterm_ends_with_success_and_sighup_applies_the_file() {
     assert_eq!(server.child.wait().unwrap().code(), Some(0));
 }
 
+/// What a command says and with which status it ends.
+fn ask(server: &Process, args: &[&str]) -> (Option<i32>, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_fuseboard"))
+        .args(args)
+        .args(["--url", &server.url])
+        .env_remove("FUSEBOARD_TOKEN")
+        .output()
+        .unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8(said).unwrap())
+}
+
+#[tokio::test]
+async fn health_and_gate_answer_with_their_exit_status() {
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("fuseboard.toml");
+    let text = "[server]\nshutdown_delay_seconds = 0\n[health_checks]\ninterval_seconds = 60\n\
+                checks = ['backtest', 'risk']\n[gates.live]\nchecks = ['backtest']\n";
+    std::fs::write(&file, text).unwrap();
+    let mut server = Process::start(&dir, &["--config", file.to_str().unwrap()]);
+    let (code, said) = ask(&server, &["health"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.starts_with("Health: RED  ") && said.contains("no result yet"), "{said}");
+    assert!(!said.contains('\u{1b}'), "no colors into a pipe: {said}");
+    assert_eq!(ask(&server, &["gate", "live"]).0, Some(1));
+    for (check, status) in [("backtest", "green"), ("risk", "yellow")] {
+        let push = json!({ "status": status, "message": "seen" });
+        post(&server.url, &format!("/v1/checks/{check}/results"), push).await;
+    }
+    let (code, said) = ask(&server, &["health"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("  GREEN   backtest  seen") && said.contains("  YELLOW  risk      seen"), "{said}");
+    let (code, said) = ask(&server, &["health", "--json", "backtest"]);
+    let report: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((code, &report["overall_status"]), (Some(0), &json!("green")));
+    assert_eq!(report["checks"].as_object().unwrap().len(), 1);
+    assert_eq!(ask(&server, &["health", "backtest", "nothing"]).0, Some(1));
+    let (code, said) = ask(&server, &["gate", "live"]);
+    assert_eq!((code, said.as_str()), (Some(0), "Gate: open  (overall green)\n"));
+    assert_eq!(ask(&server, &["gate", "--checks", "backtest,risk"]).0, Some(0));
+    let (code, said) = ask(&server, &["gate", "--checks", "backtest,risk", "--max-status", "green"]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("  YELLOW  check risk: seen"), "{said}");
+    assert_eq!(ask(&server, &["gate", "--breakers", "none"]).0, Some(1));
+    for wrong in
+        [&["gate"][..], &["gate", "none"], &["gate", "live", "--checks", "risk"], &["gate", "a/../b"]]
+    {
+        assert_eq!(ask(&server, wrong).0, Some(2), "{wrong:?}");
+    }
+    assert_eq!(ask(&server, &["health", "a b"]).0, Some(2), "not a name");
+    // SIGHUP puts another stale_after in force for what the file declares itself.
+    std::fs::write(&file, format!("{text}[checks.risk]\nkind = 'push'\ncritical = false\n")).unwrap();
+    server.signal("-HUP");
+    let client = reqwest::Client::new();
+    let url = format!("{}/v1/checks/risk", server.url);
+    let changed = async {
+        loop {
+            let view: Value = client.get(&url).send().await.unwrap().json().await.unwrap();
+            if view["critical"] == false {
+                break view;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let view = tokio::time::timeout(std::time::Duration::from_secs(10), changed).await.expect("in force");
+    assert_eq!(
+        (&view["status"], &view["message"]),
+        (&json!("yellow"), &json!("seen")),
+        "what was seen is kept"
+    );
+    server.signal("-TERM");
+    assert_eq!(server.child.wait().unwrap().code(), Some(0));
+    let (code, said) = ask(&server, &["health"]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.starts_with("fuseboard: http://127.0.0.1:"), "{said}");
+}
+
 #[test]
 fn beyond_loopback_it_refuses_to_start_without_a_token() {
     let dir = TempDir::new().unwrap();

@@ -1,0 +1,94 @@
+//! `fuseboard gate`: may I go?
+
+use std::process::ExitCode;
+
+use clap::Args;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::{
+    api::{self, ApiArgs},
+    health::{colored, has_colors, paint, plain},
+};
+
+/// Flags of `fuseboard gate`.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("what").required(true).multiple(true))]
+pub struct GateArgs {
+    #[command(flatten)]
+    api: ApiArgs,
+    /// The gate to ask
+    #[arg(value_name = "NAME", group = "what", conflicts_with_all = ["checks", "breakers", "max_status"])]
+    name: Option<String>,
+    /// Without a gate: checks that must be well
+    #[arg(long, value_delimiter = ',', value_name = "CHECK,…", group = "what")]
+    checks: Vec<String>,
+    /// Without a gate: breakers that must let pass
+    #[arg(long, value_delimiter = ',', value_name = "BREAKER,…", group = "what")]
+    breakers: Vec<String>,
+    /// Without a gate: the worst status that passes, green or yellow
+    #[arg(long, value_name = "STATUS", value_parser = ["green", "yellow"])]
+    max_status: Option<String>,
+    /// Print the answer as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Asks the gate. The exit status is 0 if it lets pass, 1 if not, 2 if it can't be asked.
+pub fn run(args: &GateArgs) -> ExitCode {
+    api::run(&args.api, async |api| {
+        let verdict = match &args.name {
+            Some(name) if is_one_segment(name) => {
+                api.ask(Method::POST, &format!("/v1/gates/{name}/evaluate"), &[], None).await?
+            }
+            Some(name) => return Err(format!("{name:?} is not the name of a gate")),
+            None => {
+                let mut gate = json!({ "checks": args.checks, "breakers": args.breakers });
+                if let Some(most) = &args.max_status {
+                    gate["max_status"] = json!(most);
+                }
+                api.ask(Method::POST, "/v1/gates/evaluate", &[], Some(&gate)).await?
+            }
+        };
+        if args.json {
+            super::say(&serde_json::to_string_pretty(&verdict).unwrap_or_default());
+        } else {
+            super::say(render(&verdict, has_colors()).trim_end());
+        }
+        Ok(ExitCode::from(u8::from(verdict["allowed"] != true)))
+    })
+}
+
+fn is_one_segment(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.:-".contains(&b))
+}
+
+fn render(verdict: &Value, colors: bool) -> String {
+    let text = |value: &Value| plain(value.as_str().unwrap_or_default());
+    let (word, status) = if verdict["allowed"] == true { ("open", "green") } else { ("closed", "red") };
+    let word = colored(word, status, colors);
+    let overall = text(&verdict["overall_status"]);
+    let mut lines = vec![format!("Gate: {word}  (overall {overall})")];
+    for blocking in verdict["blocking"].as_array().into_iter().flatten() {
+        let (kind, name) = (text(&blocking["kind"]).replace('_', " "), text(&blocking["name"]));
+        let status = paint(&text(&blocking["status"]), colors);
+        lines.push(format!("  {status}  {kind} {name}: {}", text(&blocking["message"])));
+    }
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_answer_names_what_is_in_the_way() {
+        let open = json!({ "allowed": true, "overall_status": "yellow", "blocking": [] });
+        assert_eq!(render(&open, false), "Gate: open  (overall yellow)");
+        assert_eq!(render(&open, true), "Gate: \u{1b}[32mopen\u{1b}[0m  (overall yellow)");
+        let closed = json!({ "allowed": false, "overall_status": "red", "blocking": [
+            { "kind": "check_labels", "name": "team=a", "status": "red", "message": "no check has these labels" }] });
+        let wanted = "Gate: closed  (overall red)\n  RED     check labels team=a: no check has these labels";
+        assert_eq!(render(&closed, false), wanted);
+    }
+}
