@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::{
     api::{self, ApiArgs},
-    health::{colored, has_colors, paint, plain},
+    health::{coloured, paint, plain},
+    table::is_colourful,
 };
 
 /// Flags of `fuseboard gate`.
@@ -53,7 +54,7 @@ pub fn run(args: &GateArgs) -> ExitCode {
         if args.json {
             super::say(&serde_json::to_string_pretty(&verdict).unwrap_or_default());
         } else {
-            super::say(render(&verdict, has_colors()).trim_end());
+            super::say(render(&verdict, is_colourful()).trim_end());
         }
         Ok(ExitCode::from(u8::from(verdict["allowed"] != true)))
     })
@@ -63,15 +64,15 @@ fn is_one_segment(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.:-".contains(&b))
 }
 
-fn render(verdict: &Value, colors: bool) -> String {
+fn render(verdict: &Value, colours: bool) -> String {
     let text = |value: &Value| plain(value.as_str().unwrap_or_default());
     let (word, status) = if verdict["allowed"] == true { ("open", "green") } else { ("closed", "red") };
-    let word = colored(word, status, colors);
+    let word = coloured(word, status, colours);
     let overall = text(&verdict["overall_status"]);
     let mut lines = vec![format!("Gate: {word}  (overall {overall})")];
     for blocking in verdict["blocking"].as_array().into_iter().flatten() {
         let (kind, name) = (text(&blocking["kind"]).replace('_', " "), text(&blocking["name"]));
-        let status = paint(&text(&blocking["status"]), colors);
+        let status = paint(&text(&blocking["status"]), colours);
         lines.push(format!("  {status}  {kind} {name}: {}", text(&blocking["message"])));
     }
     lines.join("\n")

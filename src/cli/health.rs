@@ -1,12 +1,15 @@
 //! `fuseboard health`: how the checks are.
 
-use std::{fmt::Write, io::IsTerminal, process::ExitCode};
+use std::{fmt::Write, process::ExitCode};
 
 use clap::Args;
 use reqwest::Method;
 use serde_json::Value;
 
-use super::api::{self, ApiArgs};
+use super::{
+    api::{self, ApiArgs},
+    table::{Cell, is_colourful},
+};
 
 /// Flags of `fuseboard health`.
 #[derive(Debug, Args)]
@@ -30,47 +33,41 @@ pub fn run(args: &HealthArgs) -> ExitCode {
         if args.json {
             super::say(&serde_json::to_string_pretty(&report).unwrap_or_default());
         } else {
-            super::say(render(&report, has_colors()).trim_end());
+            super::say(render(&report, is_colourful()).trim_end());
         }
         Ok(ExitCode::from(u8::from(report["overall_status"] == "red")))
     })
 }
 
-/// Colors are for terminals whose user has nothing against them (<https://no-color.org>).
-pub fn has_colors() -> bool {
-    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    !refused && std::io::stdout().is_terminal()
+/// A status in capitals, padded, in its colour.
+pub fn paint(status: &str, colours: bool) -> String {
+    coloured(&format!("{:<6}", status.to_uppercase()), status, colours)
 }
 
-/// A status in capitals, padded, in its color.
-pub fn paint(status: &str, colors: bool) -> String {
-    colored(&format!("{:<6}", status.to_uppercase()), status, colors)
-}
-
-/// A word in the color of a status.
-pub fn colored(word: &str, status: &str, colors: bool) -> String {
+/// A word in the colour of a status.
+pub fn coloured(word: &str, status: &str, colours: bool) -> String {
     let code = match status {
         "green" => 32,
         "yellow" => 33,
         _ => 31,
     };
-    if colors { format!("\x1b[{code}m{word}\x1b[0m") } else { word.to_owned() }
+    if colours { format!("\x1b[{code}m{word}\x1b[0m") } else { word.to_owned() }
 }
 
-/// One line without what could drive a terminal: messages come from others.
+/// Text from anywhere, safe to print.
 pub fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    Cell::new(text).into_text()
 }
 
-fn render(report: &Value, colors: bool) -> String {
+fn render(report: &Value, colours: bool) -> String {
     let text = |value: &Value| plain(value.as_str().unwrap_or_default());
     let overall = text(&report["overall_status"]);
-    let word = colored(&overall.to_uppercase(), &overall, colors);
+    let word = coloured(&overall.to_uppercase(), &overall, colours);
     let mut out = format!("Health: {word}  {}\n", text(&report["timestamp"]));
     let Some(checks) = report["checks"].as_object() else { return out };
     let width = checks.keys().map(String::len).max().unwrap_or_default();
     for (name, check) in checks {
-        let status = paint(&text(&check["status"]), colors);
+        let status = paint(&text(&check["status"]), colours);
         let mut notes = Vec::new();
         if check["stale"] == true {
             notes.push("stale".to_owned());
@@ -120,12 +117,12 @@ mod tests {
 Health: RED  2027-01-15T08:00:00Z
   GREEN   backtest  engine importable  (12 s ago)
   RED     new       no result yet  (stale)
-  RED     risk      late [2J  (stale, not critical, 2 h ago)
-                    no ping
+  RED     risk      late\\u{1b}[2J  (stale, not critical, 2 h ago)
+                    no\\nping
 ";
         assert_eq!(render(&report, false), wanted);
-        let colored = render(&report, true);
-        assert!(colored.starts_with("Health: \u{1b}[31mRED\u{1b}[0m  "), "{colored:?}");
-        assert!(colored.contains("  \u{1b}[32mGREEN \u{1b}[0m  backtest"), "{colored:?}");
+        let coloured = render(&report, true);
+        assert!(coloured.starts_with("Health: \u{1b}[31mRED\u{1b}[0m  "), "{coloured:?}");
+        assert!(coloured.contains("  \u{1b}[32mGREEN \u{1b}[0m  backtest"), "{coloured:?}");
     }
 }

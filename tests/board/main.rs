@@ -28,6 +28,7 @@ mod process;
 mod raw;
 mod restart;
 mod retry_policies;
+mod runs;
 mod secrets;
 mod server;
 mod shedding;
