@@ -56,16 +56,44 @@ pub struct Telemetry {
     pub journal_waiting: IntGauge,
     /// Events lost to history because the disk took none for too long.
     pub journal_dropped: IntGauge,
-    /// Runs of checks in flight.
-    pub check_runs_in_flight: IntGauge,
-    /// Runs of checks that wait for a place.
-    pub check_runs_waiting: IntGauge,
-    /// Results of checks that are not on disk yet.
-    pub check_results_waiting: IntGauge,
-    /// Results of checks lost to history because the disk took none for too long.
-    pub check_results_dropped: IntGauge,
+    /// How much checks have to do.
+    pub checks: CheckGauges,
     /// Failed or late steps of background tasks.
     pub task_failures: IntCounterVec,
+}
+
+/// How much checks have to do.
+#[derive(Debug)]
+pub struct CheckGauges {
+    /// Runs in flight.
+    pub runs_in_flight: IntGauge,
+    /// Runs that wait for a place.
+    pub runs_waiting: IntGauge,
+    /// Results that are not on disk yet.
+    pub results_waiting: IntGauge,
+    /// Results lost to history because the disk took none for too long.
+    pub results_dropped: IntGauge,
+}
+
+impl CheckGauges {
+    fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let gauge = |name: &str, help: &str| register(registry, IntGauge::new(name, help)?);
+        Ok(Self {
+            runs_in_flight: gauge("fuseboard_check_runs_in_flight", "Runs of checks in flight.")?,
+            runs_waiting: gauge(
+                "fuseboard_check_runs_waiting",
+                "Runs of checks that are due and wait for a place.",
+            )?,
+            results_waiting: gauge(
+                "fuseboard_check_results_waiting",
+                "Results of checks that are not on disk yet.",
+            )?,
+            results_dropped: gauge(
+                "fuseboard_check_results_dropped",
+                "Results of checks lost to history since the start because the disk took none for too long.",
+            )?,
+        })
+    }
 }
 
 #[derive(Debug)]
@@ -169,19 +197,7 @@ impl Telemetry {
                 "fuseboard_journal_dropped_events",
                 "Events lost to history since the start because the disk took none for too long.",
             )?,
-            check_runs_in_flight: gauge("fuseboard_check_runs_in_flight", "Runs of checks in flight.")?,
-            check_runs_waiting: gauge(
-                "fuseboard_check_runs_waiting",
-                "Runs of checks that are due and wait for a place.",
-            )?,
-            check_results_waiting: gauge(
-                "fuseboard_check_results_waiting",
-                "Results of checks that are not on disk yet.",
-            )?,
-            check_results_dropped: gauge(
-                "fuseboard_check_results_dropped",
-                "Results of checks lost to history since the start because the disk took none for too long.",
-            )?,
+            checks: CheckGauges::new(&registry)?,
             task_failures: counters(
                 "fuseboard_task_failures_total",
                 "Background steps that failed, panicked or took too long.",

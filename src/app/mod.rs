@@ -229,10 +229,10 @@ impl Board {
         gauge(&self.telemetry.journal_dropped, usize::try_from(dropped).unwrap_or(usize::MAX));
         let (running, in_line) = self.runs.load();
         let (unsaved, lost) = self.results.backlog();
-        gauge(&self.telemetry.check_runs_in_flight, running);
-        gauge(&self.telemetry.check_runs_waiting, in_line);
-        gauge(&self.telemetry.check_results_waiting, unsaved);
-        gauge(&self.telemetry.check_results_dropped, usize::try_from(lost).unwrap_or(usize::MAX));
+        gauge(&self.telemetry.checks.runs_in_flight, running);
+        gauge(&self.telemetry.checks.runs_waiting, in_line);
+        gauge(&self.telemetry.checks.results_waiting, unsaved);
+        gauge(&self.telemetry.checks.results_dropped, usize::try_from(lost).unwrap_or(usize::MAX));
         for commit in health.take_commits() {
             self.telemetry.commit_seconds.observe(commit.took.as_secs_f64());
             self.telemetry

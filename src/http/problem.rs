@@ -287,7 +287,7 @@ impl From<AppError> for Problem {
         match error {
             AppError::Invalid(errors) => problem.errors = errors,
             AppError::Overloaded { retry_after } | AppError::TooOften { retry_after } => {
-                problem.retry_after = Some(retry_after)
+                problem.retry_after = Some(retry_after);
             }
             AppError::Storage(_) => problem.retry_after = Some(Duration::from_secs(1)),
             _ => {}

@@ -7,6 +7,7 @@ use url::Host;
 
 use crate::{
     app::Board,
+    domain::breaker::Breaker,
     domain::check::{
         Active, CheckConfig, HttpAnswer, HttpProbe, MAX_REDIRECTS, Observation, Probe, Source, TcpProbe,
         judge_breaker,
@@ -33,7 +34,7 @@ impl Board {
                 let breaker = self.breakers.get(name.as_str());
                 Some(judge_breaker(breaker.map(|cell| {
                     cell.advance(self);
-                    cell.peek(|breaker| breaker.state())
+                    cell.peek(Breaker::state)
                 })))
             }
             // No metric has been sent yet: there is nowhere to send one to.

@@ -13,7 +13,7 @@ use crate::{
     app::Board,
     domain::{
         Name,
-        check::{Active, CheckConfig, CheckKind, CheckSpec, Probe, Source},
+        check::{Active, Check, CheckConfig, CheckKind, CheckSpec, Observation, Probe, Source},
         gate::CheckFact,
         health::Status,
     },
@@ -117,7 +117,7 @@ pub struct HealthCheck {
 impl CheckCell {
     /// Brings it up to date: with the clock, and with the breaker that it looks at.
     pub fn refresh(self: &Arc<Self>, board: &Board) {
-        self.with(board, |check, now, changes| check.advance(now, changes));
+        self.with(board, Check::advance);
         self.glance(board, false);
     }
 
@@ -141,10 +141,10 @@ impl CheckCell {
             changes: view.changes,
             timestamp: view.last.map(|last| last.timestamp),
             age_seconds: view.age.map(|age| age.as_secs_f64()),
-            last_status: last.map(|last| last.status()),
+            last_status: last.map(Observation::status),
             details: last.map(|last| last.details().clone()).unwrap_or_default(),
             error: last.and_then(|last| last.error()).map(str::to_owned),
-            duration_seconds: last.and_then(|last| last.duration()).map(|span| span.as_secs_f64()),
+            duration_seconds: last.and_then(Observation::duration).map(|span| span.as_secs_f64()),
             consecutive_failures: view.consecutive_failures,
             consecutive_successes: view.consecutive_successes,
             running: view.running,
