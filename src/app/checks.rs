@@ -8,6 +8,7 @@ mod probe;
 pub mod results;
 mod run;
 pub mod runs;
+pub mod tally;
 pub mod view;
 
 use std::{
@@ -36,6 +37,7 @@ use crate::{
     store::{StoreError, sqlite::states},
 };
 use pings::PingKey;
+use tally::Tally;
 
 /// Pings that may come at once; further ones come one a second.
 const PING_BURST: u32 = 20;
@@ -61,8 +63,7 @@ struct Inner {
     wake: Option<Time>,
     /// When the pings so far would have come, one a period.
     pinged: Time,
-    /// Results since the start of the server: green, yellow, red.
-    results: [u64; 3],
+    tally: Tally,
     flight: Option<RunToken>,
     /// Runs begun since the start of the server, those ended, and how many somebody waits for.
     begun: u64,
@@ -120,11 +121,15 @@ impl CheckCell {
     /// A cell around a check.
     #[must_use]
     pub fn new(board: &Board, name: Name, check: Check) -> Self {
+        let mut tally = Tally::default();
+        if let Some(last) = check.last() {
+            tally.look(last);
+        }
         let inner = Inner {
             check,
             wake: None,
             pinged: Time::MIN,
-            results: [0; 3],
+            tally,
             flight: None,
             begun: 0,
             finished: 0,
@@ -174,7 +179,7 @@ impl CheckCell {
             let taken = work(inner, now, changes)?;
             self.touch(board);
             if let Some(last) = inner.check.last() {
-                inner.results[last.observation.status() as usize] += 1;
+                inner.tally.add(last);
                 board.results.add(&self.name, last);
             }
             Ok(taken)

@@ -70,7 +70,13 @@ impl Family {
 
     /// A series of the family's own name. Neither names of resources nor our own words need escaping.
     fn add_labelled(&mut self, labels: &[(&str, &str)], value: f64) {
+        self.add_suffixed("", labels, value);
+    }
+
+    /// A series of a histogram, whose name ends with `suffix`.
+    fn add_suffixed(&mut self, suffix: &str, labels: &[(&str, &str)], value: f64) {
         self.series.push_str(&self.name);
+        self.series.push_str(suffix);
         for (n, (key, label)) in labels.iter().enumerate() {
             let before = if n == 0 { '{' } else { ',' };
             // Writing to a String does not fail.

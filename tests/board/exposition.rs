@@ -120,3 +120,28 @@ async fn every_family_stands_together_and_has_series() {
         }
     }
 }
+
+#[tokio::test]
+async fn checks_show_their_status_success_duration_and_lateness() {
+    let board = TestServer::start().await;
+    board
+        .put("/v1/checks/job", json!({ "kind": "heartbeat", "interval_seconds": 60, "grace_seconds": 10 }))
+        .await;
+    board.get("/ping/job").await;
+    board.post("/v1/checks/p/results", json!({ "status": "yellow", "duration_seconds": 0.3 })).await;
+    board.post("/v1/checks/p/results", json!({ "status": "red", "duration_seconds": 20 })).await;
+    board.advance(75.0);
+    let text = metrics(&board).await;
+    for line in [
+        "fuseboard_check_status{check=\"p\",kind=\"push\",status=\"red\"} 1",
+        "fuseboard_check_status{check=\"p\",kind=\"push\",status=\"green\"} 0",
+        "fuseboard_check_last_success_timestamp_seconds{check=\"p\",kind=\"push\"} 1800000000",
+        "fuseboard_check_duration_seconds_bucket{check=\"p\",le=\"0.25\"} 0",
+        "fuseboard_check_duration_seconds_bucket{check=\"p\",le=\"0.5\"} 1",
+        "fuseboard_check_duration_seconds_bucket{check=\"p\",le=\"+Inf\"} 2",
+        "fuseboard_check_duration_seconds_sum{check=\"p\"} 20.3",
+        "fuseboard_check_late_seconds{check=\"job\",kind=\"heartbeat\"} 5",
+    ] {
+        assert!(text.lines().any(|present| present == line), "{line}\n{text}");
+    }
+}

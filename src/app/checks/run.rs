@@ -53,7 +53,7 @@ impl<'a> Run<'a> {
             if inner.check.finish(token, now, wall, observation, changes)
                 && let Some(last) = inner.check.last()
             {
-                inner.results[last.observation.status() as usize] += 1;
+                inner.tally.add(last);
                 board.results.add(&cell.name, last);
             }
             inner.end()

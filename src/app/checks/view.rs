@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::CheckCell;
+use super::{CheckCell, tally::Tally};
 use crate::{
     app::Board,
     domain::{
@@ -61,7 +61,7 @@ pub struct CheckAnswer {
     /// When the board runs it next; null if it does not.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub next_run_at: Option<Timestamp>,
-    /// When the next ping is late; null if none is awaited.
+    /// When the awaited ping is late, or was; null before the first.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub late_at: Option<Timestamp>,
     /// For heartbeats: where the job pings without a token, relative to this server. Left out unless the caller may
@@ -81,10 +81,10 @@ pub struct CheckFigures {
     pub status: Status,
     /// Whether that no longer holds.
     pub stale: bool,
-    /// How long the last result took.
-    pub duration_seconds: Option<f64>,
-    /// Results since the start of the server: green, yellow, red.
-    pub results: [u64; 3],
+    /// For heartbeats with an awaited ping: how late it is, in seconds; 0 if it is not.
+    pub late_seconds: Option<f64>,
+    /// Counts since the start of the server.
+    pub tally: Tally,
 }
 
 /// A check in a report of all.
@@ -195,15 +195,14 @@ impl CheckCell {
     pub fn figures(self: &Arc<Self>, board: &Board) -> CheckFigures {
         self.refresh(board);
         let inner = self.inner.lock();
-        let (standing, last) = (inner.check.standing(), inner.check.last());
+        let now = board.clock.now();
+        let (standing, late_at) = (inner.check.standing(), inner.check.view(now).late_at);
         CheckFigures {
             kind: inner.check.config().kind(),
             status: standing.status,
             stale: standing.stale,
-            duration_seconds: last
-                .and_then(|last| last.observation.duration())
-                .map(|span| span.as_secs_f64()),
-            results: inner.results,
+            late_seconds: late_at.map(|at| now.since(at).as_secs_f64()),
+            tally: inner.tally,
         }
     }
 

@@ -93,10 +93,15 @@ impl Beats {
         self.started
     }
 
+    /// When silence becomes a failure, or became one; none before the first ping.
+    pub(super) fn deadline(&self, config: &Heartbeat) -> Option<Time> {
+        self.last.map(|last| config.late_at(last))
+    }
+
     /// When silence becomes a failure; none before the first ping, and while it is one.
-    pub(super) fn late_at(&self, config: &Heartbeat) -> Option<Time> {
+    fn late_at(&self, config: &Heartbeat) -> Option<Time> {
         let is_silent = self.fault.is_some_and(Fault::is_silence);
-        self.last.filter(|_| !is_silent).map(|last| config.late_at(last))
+        self.deadline(config).filter(|_| !is_silent)
     }
 
     /// When a run takes too long; none while something is wrong already.

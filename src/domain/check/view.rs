@@ -28,7 +28,7 @@ pub struct CheckView<'a> {
     pub next_run: Option<Time>,
     /// Whether a run is in flight, or a job has started and not ended.
     pub running: bool,
-    /// When the next ping is late.
+    /// When the awaited ping is late, or was.
     pub late_at: Option<Time>,
 }
 
@@ -52,7 +52,7 @@ impl Check {
                 Mode::Active(runs) => runs.is_in_flight(),
             },
             late_at: match (&self.mode, &self.config.source) {
-                (Mode::Heartbeat(beats), Source::Heartbeat(heartbeat)) => beats.late_at(heartbeat),
+                (Mode::Heartbeat(beats), Source::Heartbeat(heartbeat)) => beats.deadline(heartbeat),
                 _ => None,
             },
         }
