@@ -176,10 +176,18 @@ pub struct CheckSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metric_labels: Option<BTreeMap<String, String>>,
     /// `metric`, required there: red while the value compares so to the threshold. Without a value it is red, too.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        default,
+        deserialize_with = "crate::domain::object::object_option"
+    )]
     pub red_if: Option<MetricRule>,
     /// `metric`: yellow while the value compares so, unless it is red.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        default,
+        deserialize_with = "crate::domain::object::object_option"
+    )]
     pub yellow_if: Option<MetricRule>,
     /// `metric`: a value that was sent longer ago counts as none. Greater than 0. Default none.
     #[serde(skip_serializing_if = "Option::is_none")]

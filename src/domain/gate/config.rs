@@ -89,7 +89,11 @@ pub struct GateSpec {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub breakers: Vec<Name>,
     /// Alerts that must not be firing.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        default,
+        deserialize_with = "crate::domain::object::object_option"
+    )]
     pub alerts: Option<GateAlertsSpec>,
     /// The worst status that passes: `yellow` (default) or `green`.
     #[serde(skip_serializing_if = "Option::is_none")]
