@@ -33,7 +33,7 @@ use super::{
     calls,
     health::HEALTH_JSON,
     problem::{Code, PROBLEM_JSON, Problem},
-    routes::{CALLS, is_hot, route_of, template},
+    routes::{CALLS, is_hot, is_routine, route_of, template},
 };
 use crate::domain::Time;
 
@@ -175,13 +175,14 @@ impl Inner {
     ) {
         let seconds = self.state.board.clock.now().since(start).as_secs_f64();
         self.state.board.telemetry.count_request(route, method.as_str(), status.as_u16(), seconds);
-        let (quiet, route, path) = (is_hot(route), template(route), uri.path());
+        let (quiet, route, path) = (is_routine(route), template(route), uri.path());
         let id = id.to_str().unwrap_or_default();
         // The query may hold what does not belong into a log; the path does not, unless a token's secret was taken for
         // its id. The key of a ping is a secret.
         let is_secret = route == "/v1/tokens/{id}" || route.starts_with("/ping/");
         let path = if is_secret { route } else { path };
-        if status.is_server_error() {
+        // What /health says is about applications.
+        if status.is_server_error() && route != "/health" {
             tracing::warn!(target: "access", %method, path, route, status = status.as_u16(), seconds, id, "request");
         } else if status.is_client_error() || !quiet {
             tracing::info!(target: "access", %method, path, route, status = status.as_u16(), seconds, id, "request");

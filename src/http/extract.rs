@@ -56,7 +56,7 @@ impl FromRequest<AppState> for JsonBytes {
 }
 
 fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {
-    // Without a type, JSON is assumed: `curl -d` users would stumble otherwise, and nothing else is accepted anyway.
+    // Without a type, JSON is assumed: nothing else is accepted anyway.
     let Some(kind) = headers.get(header::CONTENT_TYPE) else { return Ok(()) };
     let kind = kind.as_bytes();
     if kind == b"application/json" {

@@ -83,7 +83,13 @@ pub fn template(route: usize) -> &'static str {
     ROUTES.get(route).copied().unwrap_or("other")
 }
 
-/// Whether requests to it come so often that their success is not worth a log line.
+/// Whether the success of a request to it is not worth a log line: guarded calls, probes, scrapes.
+#[must_use]
+pub fn is_routine(route: usize) -> bool {
+    is_hot(route) || matches!(template(route), "/livez" | "/readyz" | "/healthz" | "/health" | "/metrics")
+}
+
+/// Whether requests to it are most of all requests.
 #[must_use]
 pub fn is_hot(route: usize) -> bool {
     route < 8
