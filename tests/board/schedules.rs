@@ -647,3 +647,43 @@ async fn the_number_of_schedules_is_bounded_and_the_file_declares_some() {
     let next = board.get("/v1/schedules/nightly").await["next_run_at"].as_str().unwrap().parse::<Timestamp>();
     assert!(next.unwrap() > now);
 }
+
+/// `fuseboard schedule` with these arguments: exit status, output, errors.
+async fn command(board: &TestServer, args: &[&str]) -> (i32, String, String) {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_fuseboard"));
+    command.arg("schedule").args(["--url", &board.url]).args(args).env_remove("FUSEBOARD_TOKEN");
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+#[tokio::test]
+async fn the_command_line_lists_shows_and_runs_schedules() {
+    let board = start_at("2027-03-01T00:00:30Z").await;
+    put(&board, "nightly", checks("0 2 * * *", json!({ "timezone": "Europe/Berlin" }))).await;
+    put(
+        &board,
+        "off",
+        json!({ "interval_seconds": 5, "enabled": false, "action": { "kind": "run_checks" } }),
+    )
+    .await;
+    let (code, listed, _) = command(&board, &["list"]).await;
+    let lines: Vec<Vec<&str>> = listed.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(code, 0);
+    assert_eq!(lines[0][..2], ["NAME", "WHEN"]);
+    assert!(lines[1].contains(&"nightly") && lines[1].contains(&"2027-03-01T01:00:00Z"), "{listed}");
+    assert!(lines[2].contains(&"disabled"), "{listed}");
+    let (code, ran, _) = command(&board, &["run", "nightly", "--actor", "ops\u{1b}[2J"]).await;
+    assert_eq!(code, 1, "a failed run is a failure: {ran}");
+    assert!(ran.contains("no checks") && ran.contains("ops\\u{1b}[2J") && !ran.contains('\u{1b}'), "{ran}");
+    let (code, shown, _) = command(&board, &["show", "nightly"]).await;
+    assert_eq!(code, 0);
+    assert!(shown.contains("2027-03-05T01:00:00Z") && shown.contains("manual"), "{shown}");
+    let (_, runs, _) = command(&board, &["runs", "nightly", "--status", "failed", "--json"]).await;
+    let runs: Value = serde_json::from_str(&runs).unwrap();
+    assert_eq!(runs[0]["actor"], "ops\u{1b}[2J");
+    let (code, _, complaint) = command(&board, &["runs", "none"]).await;
+    assert_eq!(code, 2);
+    assert!(complaint.contains("there is no schedule named"), "{complaint}");
+    assert_eq!(command(&board, &["show", "a/../b"]).await.0, 2);
+}
