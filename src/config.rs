@@ -19,6 +19,7 @@ use crate::{
         gate::{GateConfig, GateSpec},
         limiter::{LimiterConfig, LimiterSpec},
         retry::{RetryPolicyConfig, RetryPolicySpec},
+        schedule::{ScheduleConfig, ScheduleSpec},
     },
     http::json::with_suggestion,
     outbound::{Policy, policy::network},
@@ -93,6 +94,8 @@ pub struct File {
     pub checks: BTreeMap<String, CheckSpec>,
     /// Gates that exist after the start, by name.
     pub gates: BTreeMap<String, GateSpec>,
+    /// Schedules that exist after the start, by name.
+    pub schedules: BTreeMap<String, ScheduleSpec>,
     /// The seed's section: breakers and rate limits in its words.
     pub resilience: ResilienceSection,
     /// The seed's section for checks.
@@ -153,6 +156,8 @@ pub struct LimitsSection {
     pub check_results_retention_days: Option<f64>,
     /// Gates.
     pub max_gates: Option<usize>,
+    /// Schedules.
+    pub max_schedules: Option<usize>,
     /// Calls that have entered and not reported.
     pub max_calls_in_flight: Option<usize>,
     /// Events kept for the whole board.
@@ -290,6 +295,8 @@ pub struct Declarations {
     pub seed_checks: Vec<(Name, CheckSpec)>,
     /// Gates.
     pub gates: Vec<(Name, GateSpec)>,
+    /// Schedules.
+    pub schedules: Vec<(Name, ScheduleSpec)>,
     /// Whether breakers are asked at all.
     pub breakers_enabled: bool,
     /// Whether the server runs checks by itself.
@@ -418,6 +425,7 @@ impl Config {
                 },
                 max_gates: bounds.max_gates.unwrap_or(defaults.max_gates),
                 max_calls_in_flight: bounds.max_calls_in_flight.unwrap_or(defaults.max_calls_in_flight),
+                max_schedules: bounds.max_schedules.unwrap_or(defaults.max_schedules),
                 max_events: bounds.max_events.unwrap_or(defaults.max_events),
                 max_events_per_resource: bounds
                     .max_events_per_resource
@@ -504,6 +512,9 @@ impl File {
                 CheckConfig::try_from(spec).map(drop)
             })?,
             gates: checked("gates", self.gates.clone(), |spec| GateConfig::try_from(spec).map(drop))?,
+            schedules: checked("schedules", self.schedules.clone(), |spec| {
+                ScheduleConfig::try_from(spec).map(drop)
+            })?,
             breakers_enabled: seed.circuit_breaker_enabled,
             checks_enabled: self.health_checks.enabled.unwrap_or(true),
         })
@@ -555,6 +566,7 @@ mod tests {
         assert!(!declared.breakers.is_empty() && !declared.limiters.is_empty());
         assert!(!declared.checks.is_empty() && !declared.gates.is_empty());
         assert!(!declared.seed_checks.is_empty());
+        assert!(!declared.schedules.is_empty());
     }
 
     #[test]
@@ -607,6 +619,7 @@ mod tests {
             ("\n[server]\nlistn = '127.0.0.1:1'\n", "line 3: unknown field `listn`"),
             ("[server]\nlisten = 'nowhere'\n", "line 2"),
             ("[breakers.a]\nfailure_treshold = 3\n", "did you mean `failure_threshold`?"),
+            ("[schedules.a]\ncorn = '@daily'\n", "did you mean `cron`?"),
             ("x = ", "line 1"),
         ] {
             let error = File::parse(text).unwrap_err().to_string();
@@ -623,6 +636,10 @@ mod tests {
             ("[checks.a]\nkind = 'push'\nurl = 'http://x'\n", "[checks.a] url: does not apply"),
             ("[gates.a]\n", "[gates.a] checks: "),
             ("[health_checks]\nchecks = ['a b']\n", "[health_checks] \"a b\": a name is"),
+            (
+                "[schedules.a]\ncron = '61 * * * *'\naction = { kind = 'run_checks' }\n",
+                "[schedules.a] cron: ",
+            ),
             ("[limiters.a]\n[resilience.rate_limits]\na = 1\n", "declared twice"),
         ] {
             let error = File::parse(text).unwrap().declarations().unwrap_err().to_string();

@@ -12,7 +12,7 @@
 //!
 //! Vocabulary: a *breaker* that is *open* refuses; a *call* is one guarded use of an upstream, with an *outcome*; a
 //! *permit* is the leave of one call and has a *lease*; an *event* is something that happened; a *mark* is a durable
-//! bound on what a limiter may have promised.
+//! bound on what a limiter may have promised; a *schedule* is an intent, a *run* one execution of it.
 
 pub mod app;
 pub mod clock;

@@ -37,6 +37,8 @@ enum Command {
     Breaker(cli::breaker::BreakerArgs),
     /// List and show limiters of a running server, and make everybody wait
     Limiter(cli::limiter::LimiterArgs),
+    /// List and show schedules of a running server and their runs, and run them now
+    Schedule(cli::schedule::ScheduleArgs),
     /// Print what happened on a running server, and follow what happens
     Events(cli::events::EventsArgs),
     /// Ask a running server how the checks are; exit 1 on red, 2 if it can't be asked
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
         Command::Ready(args) => cli::ready::run(&args),
         Command::Breaker(args) => return cli::breaker::run(&args),
         Command::Limiter(args) => return cli::limiter::run(&args),
+        Command::Schedule(args) => return cli::schedule::run(&args),
         Command::Events(args) => return cli::events::run(&args),
         Command::Health(args) => return cli::health::run(&args),
         Command::Gate(args) => return cli::gate::run(&args),

@@ -1,6 +1,6 @@
 //! What breakers, limiters and retry policies have in common: they are declared, replaced, listed, deleted.
 
-use std::sync::Arc;
+use std::{future::Future, sync::Arc};
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -44,6 +44,10 @@ pub trait Resource: Send + Sync + Sized + 'static {
     /// [`states::states_put`] takes.
     fn state_with(&self, _: &Board, _: &Self::Config) -> Option<(&'static str, String)> {
         None
+    }
+    /// What is left to do after a declaration is on disk and in memory, and before it is answered.
+    fn settle(self: &Arc<Self>, _: &Arc<Board>) -> impl Future<Output = Result<(), AppError>> + Send {
+        std::future::ready(Ok(()))
     }
     /// Its name.
     fn name(&self) -> &Name;
@@ -146,7 +150,8 @@ impl Board {
         let key = name.clone();
         let board = Arc::clone(self);
         let (live, wanted) = (Arc::clone(self), config.clone());
-        self.store
+        let declared = self
+            .store
             .writer
             .write_then(
                 move |connection| {
@@ -177,7 +182,9 @@ impl Board {
                 },
                 move |stored| stored.map(|stored| board.apply::<R>(&name, config, &stored)),
             )
-            .await?
+            .await??;
+        declared.resource.settle(self).await?;
+        Ok(declared)
     }
 
     /// In commit order, so that memory and disk agree whichever of two racing declarations is later.

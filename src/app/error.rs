@@ -54,6 +54,15 @@ pub enum AppError {
         /// When to try again.
         retry_after: Duration,
     },
+    /// A schedule cannot run again yet.
+    #[error("run {run_id} of this schedule goes on")]
+    StillRunning {
+        /// The run that goes on.
+        run_id: u64,
+    },
+    /// The server cannot do this yet.
+    #[error("{0}")]
+    NotAvailable(&'static str),
     /// `If-Match` or `If-None-Match` did not hold.
     #[error("{0}")]
     PreconditionFailed(&'static str),

@@ -1,5 +1,6 @@
 //! Use cases: what HTTP, tasks and the command line do with the board. Owns the live state.
 
+mod actions;
 pub mod breakers;
 mod call_table;
 pub mod calls;
@@ -15,6 +16,7 @@ pub mod journal;
 pub mod limiters;
 mod registry;
 pub mod retry_policies;
+pub mod schedules;
 mod snapshot;
 pub mod text;
 mod timers;
@@ -45,6 +47,7 @@ use idempotency::Answers;
 use journal::Journal;
 use limiters::LimiterCell;
 use retry_policies::RetryPolicyCell;
+use schedules::{ScheduleCell, runs::ScheduleRuns};
 use timers::Timers;
 use tokens::Tokens;
 
@@ -69,6 +72,8 @@ pub struct Limits {
     pub max_gates: usize,
     /// Calls that have entered and not reported.
     pub max_calls_in_flight: usize,
+    /// Schedules.
+    pub max_schedules: usize,
     /// Events kept for the whole board.
     pub max_events: usize,
     /// Events kept for one resource.
@@ -87,6 +92,7 @@ impl Default for Limits {
             check_results_retention: Duration::from_secs(30 * 86_400),
             max_gates: 10_000,
             max_calls_in_flight: 1_000_000,
+            max_schedules: 10_000,
             max_events: 1_000_000,
             max_events_per_resource: 1_000,
         }
@@ -122,6 +128,10 @@ pub struct Board {
     pub ad_hoc: AdHoc,
     /// Calls in flight.
     pub calls: CallTable,
+    /// Schedules by name.
+    pub schedules: Registry<ScheduleCell>,
+    /// Runs of schedules.
+    pub schedule_runs: ScheduleRuns,
     /// What happened.
     pub journal: Journal,
     /// Answers to repeat.
@@ -175,6 +185,8 @@ impl Board {
             limiters: Registry::default(),
             retry_policies: Registry::default(),
             calls: CallTable::new(loaded.call_key(), loaded.next_call()),
+            schedules: Registry::default(),
+            schedule_runs: ScheduleRuns::default(),
             journal: Journal::new(loaded.last_event()),
             answers: Arc::default(),
             tokens: Tokens::default(),

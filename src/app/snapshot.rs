@@ -21,6 +21,7 @@ use super::{
     journal::{Entry as JournalEntry, UNCLEAN_GAP},
     limiters::{LimiterCell, MARK_KIND},
     retry_policies::RetryPolicyCell,
+    schedules::{self, StoredSchedules},
 };
 use crate::{
     clock::{Clock, Origin},
@@ -83,6 +84,7 @@ pub(super) struct Loaded {
     last_result: i64,
     ping_secret: [u8; 32],
     tokens: Vec<TokenRow>,
+    schedules: StoredSchedules,
 }
 
 impl Loaded {
@@ -152,6 +154,7 @@ pub(super) async fn read(store: &Store, clock: &Clock) -> Result<(Loaded, u64), 
                     last_result: checks::check_result_last_id(connection).await?,
                     ping_secret,
                     tokens: tokens_list(&mut *connection).await?,
+                    schedules: schedules::read(connection).await?,
                 };
                 if origin.is_none() {
                     board::board_put(connection, "origin", &text(&here.origin())?).await?;
@@ -208,6 +211,7 @@ pub(super) async fn restore(board: &Arc<Board>, mut loaded: Loaded) -> Result<()
     for call in loaded.clean.map(|stop| stop.calls).unwrap_or_default() {
         restore_call(board, call, shift);
     }
+    schedules::restore(board, &loaded.schedules, &configs).await?;
     if shift != 0 {
         // The steady clock has another zero now: all saved times are written anew, together with it.
         save_all(board, None).await?;
@@ -262,7 +266,7 @@ fn restore_call(board: &Arc<Board>, call: SavedCall, shift: i64) {
 }
 
 /// Builds the resources of a kind. A configuration is parsed once, however many resources have it.
-fn each<R: Resource>(
+pub(super) fn each<R: Resource>(
     stored: &Pairs,
     configs: &HashMap<&str, &str>,
     mut build: impl FnMut(Name, &R::Config) -> Result<R, StoreError>,
@@ -567,7 +571,7 @@ fn take<R>(dirty: &parking_lot::Mutex<Vec<Arc<R>>>) -> Vec<Arc<R>> {
     dirty.drain(..count).collect()
 }
 
-fn parsed<T: for<'de> Deserialize<'de>>(document: Option<&str>) -> Result<Option<T>, StoreError> {
+pub(super) fn parsed<T: for<'de> Deserialize<'de>>(document: Option<&str>) -> Result<Option<T>, StoreError> {
     Ok(document.map(serde_json::from_str).transpose()?)
 }
 

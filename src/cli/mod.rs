@@ -11,6 +11,7 @@ pub mod gate;
 pub mod health;
 pub mod limiter;
 pub mod ready;
+pub mod schedule;
 pub mod signals;
 pub mod table;
 pub mod token;

@@ -1,6 +1,7 @@
 //! `/metrics`: the server's own metrics, and the state of breakers and limiters.
 
 mod health;
+mod schedules;
 
 use std::fmt::Write;
 
@@ -30,6 +31,7 @@ async fn metrics(State(state): State<AppState>) -> Response {
     retry_policies(&state.board, &mut text);
     health::checks(&state.board, &mut text);
     health::gates(&state.board, &mut text);
+    schedules::write(&state.board, &mut text);
     let mut response = text.into_response();
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);

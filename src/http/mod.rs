@@ -22,6 +22,7 @@ mod probes;
 pub mod problem;
 mod retry_policies;
 mod routes;
+mod schedules;
 mod strict;
 mod tokens;
 pub mod unparsed;
@@ -61,6 +62,7 @@ pub fn api(metrics_enabled: bool) -> OpenApiRouter<AppState> {
         .merge(pings::routes())
         .merge(health::routes())
         .merge(gates::routes())
+        .merge(schedules::routes())
         .merge(events::routes())
         .merge(tokens::routes())
         .merge(probes::routes());

@@ -37,6 +37,7 @@ pub fn base() -> OpenApi {
             ("pings", "What jobs say of themselves."),
             ("health", "How all of it is."),
             ("gates", "May I go?"),
+            ("schedules", "What runs by itself, and what became of it."),
             ("events", "What happened."),
             ("tokens", "Bearer tokens; needs the scope `admin`."),
             ("probes", "For Kubernetes and load balancers."),

@@ -40,6 +40,10 @@ pub enum Code {
     RequestTimeout,
     /// The resource is not in a state for this.
     Conflict,
+    /// The schedule cannot run because another run of it goes on.
+    StillRunning,
+    /// This server cannot do that yet.
+    NotAvailable,
     /// The first request with this `Idempotency-Key` is not finished.
     IdempotencyInProgress,
     /// `If-Match` or `If-None-Match` did not hold.
@@ -82,7 +86,9 @@ impl Code {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::Conflict | Self::IdempotencyInProgress => StatusCode::CONFLICT,
+            Self::Conflict | Self::StillRunning | Self::NotAvailable | Self::IdempotencyInProgress => {
+                StatusCode::CONFLICT
+            }
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -127,6 +133,8 @@ impl Code {
             Self::NotAcceptable => "not_acceptable",
             Self::RequestTimeout => "request_timeout",
             Self::Conflict => "conflict",
+            Self::StillRunning => "still_running",
+            Self::NotAvailable => "not_available",
             Self::IdempotencyInProgress => "idempotency_in_progress",
             Self::PreconditionFailed => "precondition_failed",
             Self::PayloadTooLarge => "payload_too_large",
@@ -276,6 +284,8 @@ impl From<AppError> for Problem {
             AppError::Invalid(_) => Code::ValidationFailed,
             AppError::IllegalTransition { .. } | AppError::WrongKind { .. } => Code::Conflict,
             AppError::TooOften { .. } => Code::RateLimited,
+            AppError::StillRunning { .. } => Code::StillRunning,
+            AppError::NotAvailable(_) => Code::NotAvailable,
             AppError::PreconditionFailed(_) => Code::PreconditionFailed,
             AppError::IdempotencyMismatch => Code::IdempotencyMismatch,
             AppError::IdempotencyInProgress => Code::IdempotencyInProgress,

@@ -1,7 +1,7 @@
 //! Which route a path belongs to, for metrics, access rules and logs.
 
 /// The templates of all routes; a route's index is its number in the metrics.
-pub const ROUTES: [&str; 45] = [
+pub const ROUTES: [&str; 50] = [
     "/v1/calls",
     "/v1/calls/{call_id}/outcome",
     "/v1/outcomes",
@@ -32,6 +32,11 @@ pub const ROUTES: [&str; 45] = [
     "/ping/{check}/{signal}",
     "/ping/{check}",
     "/health",
+    "/v1/schedules/{name}/run",
+    "/v1/schedules/{name}/runs/{id}",
+    "/v1/schedules/{name}/runs",
+    "/v1/schedules/{name}",
+    "/v1/schedules",
     "/v1/events",
     "/v1/tokens/{id}",
     "/v1/tokens",

@@ -34,6 +34,7 @@ use crate::{
         gates::GateCell,
         limiters::LimiterCell,
         retry_policies::RetryPolicyCell,
+        schedules::ScheduleCell,
     },
     clock::Clock,
     config::{Config, Declarations},
@@ -192,6 +193,7 @@ impl Server {
         }
         tracing::info!("stopping");
         state.draining.store(true, Ordering::SeqCst);
+        board.schedule_runs.stop_beginning();
         let delay = tokio::time::sleep(config.shutdown_delay);
         let mut delay = pin!(delay);
         // The address stays open meanwhile, so that a load balancer can see that it is not ready.
@@ -208,11 +210,14 @@ impl Server {
         shared.close.cancel();
         shared.watch.order_all(Order::Finish);
         connections.close();
-        if tokio::time::timeout(config.drain, connections.wait()).await.is_err() {
-            tracing::warn!(open = connections.len(), "some requests did not finish in time");
-            shared.watch.order_all(Order::Drop);
-            connections.wait().await;
-        }
+        let connected = async {
+            if tokio::time::timeout(config.drain, connections.wait()).await.is_err() {
+                tracing::warn!(open = connections.len(), "some requests did not finish in time");
+                shared.watch.order_all(Order::Drop);
+                connections.wait().await;
+            }
+        };
+        tokio::join!(connected, board.schedule_runs.drain(config.drain));
         stop_tasks.cancel();
         board.stop_runs().await;
         tracker.close();
@@ -240,7 +245,8 @@ pub async fn declare(board: &Arc<Board>, declarations: &Declarations) -> Result<
             board.declare::<CheckCell>(name.clone(), spec.clone(), OnExisting::Keep).await?;
         }
     }
-    declare_all::<GateCell>(board, &declarations.gates).await
+    declare_all::<GateCell>(board, &declarations.gates).await?;
+    declare_all::<ScheduleCell>(board, &declarations.schedules).await
 }
 
 async fn declare_all<R: Resource>(board: &Arc<Board>, specs: &[(Name, R::Spec)]) -> Result<(), AppError> {

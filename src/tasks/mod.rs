@@ -46,6 +46,9 @@ pub fn start(board: &Arc<Board>, tracker: &TaskTracker, stop: &CancellationToken
     });
     every("tokens", Duration::from_secs(2), |board| Box::pin(async move { board.tokens_load().await }));
     every("probe_disk", Duration::from_secs(1), |board| Box::pin(async move { board.probe_disk().await }));
+    every("schedules", Duration::from_secs(1), |board| {
+        Box::pin(async move { board.advance_schedules().await })
+    });
     every("prune", Duration::from_secs(30), |board| Box::pin(async move { board.prune().await.map(drop) }));
     tracker.spawn(flush(Arc::clone(board), stop.clone()));
 }

@@ -10,12 +10,16 @@ async fn every_endpoint_refuses_bad_bodies_with_a_problem() {
     board.put("/v1/limiters/l", json!({ "requests_per_second": 1 })).await;
     board.put("/v1/retry-policies/p", json!({})).await;
     board.put("/v1/checks/c", json!({ "kind": "push" })).await;
+    let schedule = json!({ "cron": "@daily", "action": { "kind": "run_checks" } });
+    board.put("/v1/schedules/s", schedule).await;
     let call = board.enter("b", "a").await;
     let outcome = format!("/v1/calls/{call}/outcome");
     let endpoints = [
         (Method::PUT, "/v1/breakers/b"),
         (Method::PUT, "/v1/limiters/l"),
         (Method::PUT, "/v1/retry-policies/p"),
+        (Method::PUT, "/v1/schedules/s"),
+        (Method::POST, "/v1/schedules/s/run"),
         (Method::POST, "/v1/breakers/b/state"),
         (Method::POST, "/v1/breakers/b/reset"),
         (Method::POST, "/v1/limiters/l/acquire"),
@@ -71,7 +75,24 @@ async fn every_endpoint_refuses_bad_bodies_with_a_problem() {
 async fn values_that_cannot_be_name_their_field() {
     let board = TestServer::start().await;
     board.put("/v1/limiters/l", json!({ "requests_per_second": 1 })).await;
+    let schedule = |more: serde_json::Value| {
+        let mut spec = json!({ "cron": "@daily", "action": { "kind": "run_checks" } });
+        spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        spec
+    };
+    let webhook = |url: &str| schedule(json!({ "action": { "kind": "webhook", "url": url } }));
     for (method, path, body, field) in [
+        (Method::PUT, "/v1/schedules/s", json!({ "action": { "kind": "run_checks" } }), "cron"),
+        (Method::PUT, "/v1/schedules/s", json!({ "cron": "@daily" }), "action"),
+        (Method::PUT, "/v1/schedules/s", schedule(json!({ "cron": "61 * * * *" })), "cron"),
+        (Method::PUT, "/v1/schedules/s", schedule(json!({ "timezone": "Europe/Berln" })), "timezone"),
+        (Method::PUT, "/v1/schedules/s", schedule(json!({ "interval_seconds": 5 })), "interval_seconds"),
+        (Method::PUT, "/v1/schedules/s", schedule(json!({ "retain_runs": 0 })), "retain_runs"),
+        (Method::PUT, "/v1/schedules/s", schedule(json!({ "timeout_seconds": 86_401 })), "timeout_seconds"),
+        (Method::PUT, "/v1/schedules/s", schedule(json!({ "misfire": "run_all" })), "misfire"),
+        (Method::PUT, "/v1/schedules/s", webhook("ftp://host/"), "action.url"),
+        (Method::PUT, "/v1/schedules/_s", schedule(json!({})), "name"),
+        (Method::POST, "/v1/schedules/s/run", json!({ "actor": 1 }), "actor"),
         (Method::PUT, "/v1/breakers/b", json!({ "failure_threshold": 0 }), "failure_threshold"),
         (Method::PUT, "/v1/breakers/b", json!({ "failure_threshold": -1 }), "failure_threshold"),
         (Method::PUT, "/v1/breakers/b", json!({ "timeout_seconds": -1 }), "timeout_seconds"),

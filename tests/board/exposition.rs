@@ -30,6 +30,11 @@ async fn mixed_load(board: &TestServer) {
         .await;
     board.put("/v1/limiters/gpu", json!({ "algorithm": "concurrency", "limit": 1 })).await;
     board.put("/v1/retry-policies/p", json!({})).await;
+    for (name, enabled) in [("ran", true), ("off", false)] {
+        let spec = json!({ "cron": "@daily", "enabled": enabled, "action": { "kind": "run_checks" } });
+        board.put(&format!("/v1/schedules/{name}"), spec).await;
+    }
+    board.ask(Method::POST, "/v1/schedules/ran/run?wait_seconds=10", None).await;
     let call = board.enter("b", "a").await;
     board.report(&call, "success").await;
     board.report(&call, "success").await;

@@ -29,6 +29,7 @@ mod raw;
 mod restart;
 mod retry_policies;
 mod runs;
+mod schedules;
 mod secrets;
 mod server;
 mod shedding;

@@ -11,7 +11,7 @@ const MOST: usize = 32;
 const LONGEST_NAME: usize = 128;
 const LONGEST_VALUE: usize = 8192;
 /// What a view shows in place of a secret. As a value it is refused, so that no view is stored by mistake.
-const REDACTED: &str = "[redacted]";
+pub const REDACTED: &str = "[redacted]";
 /// The server's own business: they frame the message.
 const FRAMING: [&str; 6] = ["connection", "content-length", "te", "trailer", "transfer-encoding", "upgrade"];
 /// A header whose name holds one of these has a secret for its value.

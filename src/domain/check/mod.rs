@@ -36,7 +36,7 @@ mod view;
 pub use change::{Cause, CheckChanged, Journal};
 pub use config::{Active, CheckConfig, Expectation, Heartbeat, Probe, Source, Thresholds};
 pub use expected::{ExpectedStatus, ExpectedStatusSpec, StatusPattern};
-pub use headers::Headers;
+pub use headers::{Headers, REDACTED};
 pub use heartbeat::Signal;
 pub use http::{HttpAnswer, HttpMethod, HttpProbe, MAX_REDIRECTS};
 pub use labels::Labels;

@@ -34,7 +34,8 @@ pub enum ActionSpec {
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         labels: BTreeMap<String, String>,
     },
-    /// Send a request.
+    /// Send a request. Its body is `{"schedule", "run_id", "scheduled_for", "trigger", "body"}`; `GET` and `HEAD` have none.
+    /// Redirects are not followed.
     Webhook {
         /// Absolute URL, `http` or `https`, at most 2048 bytes.
         url: String,
@@ -44,7 +45,7 @@ pub enum ActionSpec {
         /// Headers to send, at most 32.
         #[serde(default, skip_serializing_if = "no_headers")]
         headers: Headers,
-        /// JSON to send, at most 65536 bytes; not with `GET` or `HEAD`. Default none.
+        /// JSON to send as `body`, at most 65536 bytes; not with `GET` or `HEAD`. Default none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schema(value_type = Option<Value>)]
         body: Option<Value>,
@@ -91,6 +92,21 @@ pub enum BackupSourceSpec {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         timeout_seconds: Option<f64>,
     },
+}
+
+impl ActionSpec {
+    /// As it is shown: without the secrets among its headers.
+    #[must_use]
+    pub fn redacted(mut self) -> Self {
+        match &mut self {
+            Self::Webhook { headers, .. }
+            | Self::CreateBackup { source: BackupSourceSpec::Http { headers, .. }, .. } => {
+                *headers = headers.redacted();
+            }
+            Self::RunChecks { .. } | Self::CreateBackup { .. } | Self::PruneBackups { .. } => {}
+        }
+        self
+    }
 }
 
 /// Method of a request.

@@ -59,6 +59,14 @@ pub struct ScheduleSpec {
     pub retain_runs: Option<u32>,
 }
 
+impl ScheduleSpec {
+    /// As it is shown: without the secrets among its headers.
+    #[must_use]
+    pub fn redacted(self) -> Self {
+        Self { action: self.action.redacted(), ..self }
+    }
+}
+
 /// What becomes of runs that were due while the server was down or late.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]

@@ -154,6 +154,12 @@ impl Schedule {
         decisions
     }
 
+    /// The number that the next row gets.
+    #[must_use]
+    pub fn next_id(&self) -> u64 {
+        self.next_id
+    }
+
     /// Begins a run at once, also while disabled. Store its row and [`Schedule::save`] first, as with [`Schedule::due`].
     pub fn run_now(&mut self, now: Timestamp, actor: Option<String>) -> Result<Run, StillRunning> {
         if let Some(run_id) = self.blocker() {

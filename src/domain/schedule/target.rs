@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{InvalidConfig, Seconds};
+use crate::domain::{InvalidConfig, Seconds, check};
 
 const MAX_URL: usize = 2048;
 const MAX_HEADERS: usize = 32;
@@ -18,6 +18,15 @@ const RESERVED: [&str; 7] =
 #[schema(value_type = std::collections::BTreeMap<String, String>)]
 #[serde(transparent)]
 pub struct Headers(pub BTreeMap<String, String>);
+
+impl Headers {
+    /// The headers with `[redacted]` for each value that looks like a secret, as [`check::Headers::redacted`] shows them.
+    #[must_use]
+    pub fn redacted(&self) -> Self {
+        let shown = check::Headers::from(self.0.clone()).redacted();
+        Self(shown.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+    }
+}
 
 impl fmt::Debug for Headers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -120,6 +129,8 @@ fn check_headers(headers: &BTreeMap<String, String>) -> Result<(), String> {
             Err(format!("{name:?} is no header name"))
         } else if RESERVED.iter().any(|reserved| name.eq_ignore_ascii_case(reserved)) {
             Err(format!("{name} cannot be set"))
+        } else if value == check::REDACTED {
+            Err(format!("the value of {name} is what views show; give the secret"))
         } else if value.len() > MAX_HEADER || !value.bytes().all(visible) {
             Err(format!("the value of {name} must be at most {MAX_HEADER} visible ASCII characters"))
         } else {

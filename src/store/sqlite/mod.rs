@@ -5,5 +5,6 @@ pub mod checks;
 pub mod definitions;
 pub mod events;
 pub mod idempotency;
+pub mod runs;
 pub mod states;
 pub mod tokens;
