@@ -1,14 +1,16 @@
 //! What a run of a schedule does.
 
-use std::{collections::BTreeMap, future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
 use serde_json::{Value, json};
 
-use super::Board;
+use super::{Board, health::HealthFilter};
 use crate::{
     domain::{
         Name,
+        check::Labels,
+        health::Status,
         schedule::{Action, Method, Outcome, Run, ScheduleConfig, Target},
     },
     outbound::{Fetch, OutboundError},
@@ -59,7 +61,8 @@ pub(super) async fn perform(board: &Arc<Board>, schedule: &Name, run: &Run, conf
 async fn act(board: &Arc<Board>, schedule: &Name, run: &Run, config: &ScheduleConfig) -> Done {
     match &config.action {
         Action::RunChecks { checks, labels } => {
-            board.run_checks_action(checks.as_deref(), labels, config.timeout.get()).await
+            // A little less than the run has: checks that hang are in the report, not in its way.
+            board.run_checks_action(checks.as_deref(), labels, config.timeout.get().mul_f64(0.9)).await
         }
         Action::Webhook { target, method, body, expected_status } => {
             let told = json!({
@@ -75,15 +78,27 @@ async fn act(board: &Arc<Board>, schedule: &Name, run: &Run, config: &ScheduleCo
 }
 
 impl Board {
-    /// Runs checks, all of them without names, of those the ones with all labels. The result is the run's output.
-    #[expect(clippy::unused_self, reason = "there are no checks on the board yet")]
-    pub(super) fn run_checks_action(
-        &self,
-        _checks: Option<&[Name]>,
-        _labels: &BTreeMap<String, String>,
-        _timeout: Duration,
-    ) -> impl Future<Output = Done> + Send + use<> {
-        std::future::ready(Done::failed("not_available", "there are no checks on this server yet"))
+    /// Runs checks: these, or all, and of them those with all the labels. The report is the run's output.
+    pub(super) async fn run_checks_action(
+        self: &Arc<Self>,
+        checks: Option<&[Name]>,
+        labels: &Labels,
+        timeout: Duration,
+    ) -> Done {
+        let filter = HealthFilter {
+            checks: checks.map(|names| names.iter().cloned().collect()),
+            labels: labels.clone(),
+            statuses: None,
+        };
+        let report = self.health_run(&filter, timeout).await;
+        if report.checks.is_empty() {
+            return Done::failed("no_checks", "there are no such checks on this server");
+        }
+        let outcome = match report.overall_status {
+            Status::Green | Status::Yellow => Outcome::Succeeded,
+            Status::Red => Outcome::Failed,
+        };
+        Done { outcome, output: serde_json::to_value(report).ok() }
     }
 }
 

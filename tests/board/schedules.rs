@@ -124,7 +124,7 @@ async fn over_days_and_the_change_of_the_clocks_each_local_time_runs_once() {
     assert!(hourly.iter().enumerate().all(|(at, run)| run["id"] == at + 1), "numbered in order");
     let run = &hourly[95];
     assert_eq!((&run["trigger"], &run["missed"]), (&json!("schedule"), &json!(null)));
-    assert_eq!(run["output"]["reason"], "not_available", "there are no checks yet: {run}");
+    assert_eq!(run["output"]["reason"], "no_checks", "{run}");
     assert_eq!((&run["started_at"], &run["finished_at"]), (&run["scheduled_for"], &run["scheduled_for"]));
     let view = board.get("/v1/schedules/nightly").await;
     assert_eq!((&view["last_run"]["id"], &view["next_run_at"]), (&json!(4), &json!("2027-03-31T00:30:00Z")));
@@ -555,6 +555,43 @@ async fn a_webhook_that_nobody_answers_is_a_failed_run_that_says_why() {
     assert!(run["output"]["message"].is_string(), "{run}");
 }
 
+#[tokio::test]
+async fn checks_run_on_time_and_their_report_is_kept() {
+    let board = start_at("2027-03-01T00:30:00Z").await;
+    board.put("/v1/breakers/b", json!({ "failure_threshold": 1, "timeout_seconds": 86_400 })).await;
+    board
+        .put("/v1/checks/breaker", json!({ "kind": "breaker", "breaker": "b", "labels": { "tier": "1" } }))
+        .await;
+    board.put("/v1/checks/other", json!({ "kind": "push", "labels": { "tier": "2" } })).await;
+    let action = json!({ "kind": "run_checks", "labels": { "tier": "1" } });
+    put(&board, "hourly", json!({ "cron": "@hourly", "action": action })).await;
+    let named = json!({ "kind": "run_checks", "checks": ["breaker", "nobody"] });
+    put(&board, "named", json!({ "cron": "@hourly", "action": named })).await;
+    advance(&board, 1800.0).await;
+    board.fail("b", "a", 1).await;
+    advance(&board, 3600.0).await;
+    let hourly = runs(&board, "hourly").await;
+    assert_eq!(
+        (&hourly[0]["status"], &hourly[0]["output"]["overall_status"]),
+        (&json!("succeeded"), &json!("green"))
+    );
+    assert_eq!(hourly[0]["output"]["checks"].as_object().unwrap().keys().collect::<Vec<_>>(), ["breaker"]);
+    assert_eq!(hourly[0]["output"]["timestamp"], "2027-03-01T01:00:00Z");
+    assert_eq!(
+        (&hourly[1]["status"], &hourly[1]["output"]["overall_status"]),
+        (&json!("failed"), &json!("red"))
+    );
+    let named = runs(&board, "named").await;
+    assert_eq!(
+        (&named[0]["status"], &named[0]["output"]["checks"]["nobody"]["status"]),
+        (&json!("failed"), &json!("red"))
+    );
+    let bad = json!({ "cron": "@daily", "action": { "kind": "run_checks", "labels": { "1": "x" } } });
+    let refused = board.send(Method::PUT, "/v1/schedules/bad", Some(bad)).await;
+    let problem = assert_problem(refused, 422, "validation_failed", "no label").await;
+    assert_eq!(problem["errors"][0]["field"], "action.labels");
+}
+
 /// Answers each connection with the next of these, and hands over what was asked.
 async fn upstream(answers: Vec<&'static str>) -> (String, tokio::sync::mpsc::UnboundedReceiver<String>) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -675,7 +712,10 @@ async fn the_command_line_lists_shows_and_runs_schedules() {
     assert!(lines[2].contains(&"disabled"), "{listed}");
     let (code, ran, _) = command(&board, &["run", "nightly", "--actor", "ops\u{1b}[2J"]).await;
     assert_eq!(code, 1, "a failed run is a failure: {ran}");
-    assert!(ran.contains("no checks") && ran.contains("ops\\u{1b}[2J") && !ran.contains('\u{1b}'), "{ran}");
+    assert!(
+        ran.contains("no such checks") && ran.contains("ops\\u{1b}[2J") && !ran.contains('\u{1b}'),
+        "{ran}"
+    );
     let (code, shown, _) = command(&board, &["show", "nightly"]).await;
     assert_eq!(code, 0);
     assert!(shown.contains("2027-03-05T01:00:00Z") && shown.contains("manual"), "{shown}");

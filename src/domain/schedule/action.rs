@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::target::{Headers, Target, TargetFields};
-use crate::domain::{InvalidConfig, Name};
+use crate::domain::{InvalidConfig, Name, check::Labels};
 
 const MAX_CHECKS: usize = 1000;
 const MAX_LABELS: usize = 32;
@@ -25,7 +25,7 @@ const SOURCE: TargetFields = TargetFields {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum ActionSpec {
-    /// Run health checks and keep their result.
+    /// Run health checks and keep the report as the run's output. The run fails if they are red, and if there are none.
     RunChecks {
         /// Names of the checks. Default all that `labels` selects, 1 to 1000.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -136,7 +136,7 @@ pub enum Action {
         /// These, or all if None.
         checks: Option<Vec<Name>>,
         /// Of them those that carry all of these.
-        labels: BTreeMap<String, String>,
+        labels: Labels,
     },
     /// Send a request.
     Webhook {
@@ -181,7 +181,7 @@ impl TryFrom<ActionSpec> for Action {
         Ok(match spec {
             ActionSpec::RunChecks { checks, labels } => Self::RunChecks {
                 checks: checks.as_deref().map(names).transpose()?,
-                labels: checked_labels(labels)?,
+                labels: Labels::parse("action.labels", labels)?,
             },
             ActionSpec::Webhook { url, method, headers, body, timeout_seconds, expected_status } => {
                 check_body(method, body.as_ref())?;
@@ -220,9 +220,10 @@ impl From<&Action> for ActionSpec {
     fn from(action: &Action) -> Self {
         let text = |name: &Name| name.as_str().to_owned();
         match action.clone() {
-            Action::RunChecks { checks, labels } => {
-                Self::RunChecks { checks: checks.map(|checks| checks.iter().map(text).collect()), labels }
-            }
+            Action::RunChecks { checks, labels } => Self::RunChecks {
+                checks: checks.map(|checks| checks.iter().map(text).collect()),
+                labels: labels.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            },
             Action::Webhook { target, method, body, expected_status } => Self::Webhook {
                 url: target.url,
                 method,
