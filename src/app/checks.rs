@@ -91,7 +91,9 @@ impl Resource for CheckCell {
     }
 
     fn created(self: &Arc<Self>, board: &Board) {
-        self.arm(board, &mut self.inner.lock());
+        // So that it is known from when on nothing was known.
+        self.touch(board);
+        self.resume(board);
     }
 
     fn removed(&self, board: &Board) {
@@ -139,6 +141,11 @@ impl CheckCell {
             ended: Notify::new(),
             inner: Mutex::new(inner),
         }
+    }
+
+    /// Goes with time from here on.
+    pub(super) fn resume(self: &Arc<Self>, board: &Board) {
+        self.arm(board, &mut self.inner.lock());
     }
 
     /// Works on the check under its lock; records what changed in the board's journal before letting go, so that the
