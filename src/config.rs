@@ -417,7 +417,15 @@ impl Config {
                 max_limiters: bounds.max_limiters.unwrap_or(defaults.max_limiters),
                 max_retry_policies: bounds.max_retry_policies.unwrap_or(defaults.max_retry_policies),
                 max_checks: bounds.max_checks.unwrap_or(defaults.max_checks),
-                max_check_runs: bounds.max_check_runs.unwrap_or(defaults.max_check_runs).clamp(1, 10_000),
+                max_check_runs: match bounds.max_check_runs {
+                    Some(runs @ 1..=10_000) => runs,
+                    None => defaults.max_check_runs,
+                    Some(_) => {
+                        return Err(ConfigError(
+                            "[limits] max_check_runs must be from 1 to 10000".to_owned(),
+                        ));
+                    }
+                },
                 max_results_per_check: bounds.max_results_per_check.unwrap_or(defaults.max_results_per_check),
                 check_results_retention: match bounds.check_results_retention_days {
                     Some(days) => retention(days)?,
@@ -687,6 +695,14 @@ mod tests {
         let config = Config::build(&args, &file).unwrap();
         assert_eq!(config.listen.port(), 2);
         assert_eq!(config.db, PathBuf::from("file.db"));
+        for (limits, wanted) in [
+            ("max_check_runs = 0", "[limits] max_check_runs must"),
+            ("check_results_retention_days = -1", "[limits] check_results_retention_days must"),
+        ] {
+            let file = File::parse(&format!("[limits]\n{limits}\n")).unwrap();
+            let error = Config::build(&args, &file).unwrap_err().to_string();
+            assert!(error.contains(wanted), "{error}");
+        }
         assert!(!format!("{config:?}").contains("hunter2"));
     }
 }

@@ -1,4 +1,4 @@
-//! Fuseboard: shared circuit breakers, rate limits and retry budgets for a fleet of processes.
+//! Fuseboard: shared circuit breakers, rate limits, retry budgets and health for a fleet of processes.
 //!
 //! The folder is the layer, the file is the resource:
 //!
@@ -12,7 +12,9 @@
 //!
 //! Vocabulary: a *breaker* that is *open* refuses; a *call* is one guarded use of an upstream, with an *outcome*; a
 //! *permit* is the leave of one call and has a *lease*; an *event* is something that happened; a *mark* is a durable
-//! bound on what a limiter may have promised; a *schedule* is an intent, a *run* one execution of it.
+//! bound on what a limiter may have promised; a *check* is what to watch, a *result* what was seen once, a *standing* what
+//! the results amount to and whether that still holds; a *gate* answers whether to go; a *schedule* is an intent, a *run*
+//! one execution of it.
 
 pub mod app;
 pub mod clock;

@@ -17,7 +17,7 @@ pub use self::{
 };
 use super::{Board, Limits, definitions::Resource, registry::Registry};
 use crate::domain::{
-    Name, Time,
+    Name, StateName, Time,
     breaker::{Breaker, BreakerConfig, BreakerSpec, Journal as Transitions},
 };
 
@@ -168,15 +168,25 @@ impl BreakerCell {
     /// What clients see.
     #[must_use]
     pub fn view(self: &Arc<Self>, board: &Board) -> BreakerView {
+        self.look(board, |breaker, now| BreakerView::of(&self.name, breaker, now, &board.clock))
+    }
+
+    /// Its state, as of now.
+    #[must_use]
+    pub fn state(self: &Arc<Self>, board: &Board) -> StateName {
+        self.look(board, |breaker, _| breaker.state())
+    }
+
+    /// Reads the breaker as of now. Whoever only looks makes no work for the disk.
+    fn look<T>(self: &Arc<Self>, board: &Board, read: impl FnOnce(&Breaker, Time) -> T) -> T {
         let now = board.clock.now();
         let mut inner = self.inner.lock();
         let mut transitions = Transitions::new();
         inner.breaker.advance(now, &mut transitions);
-        // Whoever only looks makes no work for the disk.
         if !transitions.is_empty() {
             self.after(board, &mut inner, &transitions, None);
         }
-        BreakerView::of(&self.name, &inner.breaker, now, &board.clock)
+        read(&inner.breaker, now)
     }
 
     /// Reads the breaker as it is, without moving its timers on. For metrics.

@@ -3,6 +3,7 @@
 //! `checks/` has the rest: [`runs`] what the board does by itself, [`results`] the history, [`pings`] the keys of
 //! heartbeats, [`view`] what clients see.
 
+mod history;
 pub mod pings;
 mod probe;
 pub mod results;
@@ -20,19 +21,14 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use serde::Serialize;
 use tokio::sync::Notify;
 
-use super::{AppError, Board, Limits, definitions::OnExisting, definitions::Resource, journal::NewEvent};
+use super::{AppError, Board, Limits, definitions::OnExisting, definitions::Resource};
 use crate::{
     app::registry::Registry,
     domain::{
         Name, Time,
-        check::{
-            Cause, Check, CheckChanged, CheckConfig, CheckSpec, Journal as Changes, Observation, RunToken,
-            Signal,
-        },
-        health::Status,
+        check::{Check, CheckConfig, CheckSpec, Journal as Changes, Observation, RunToken, Signal},
     },
     store::{StoreError, sqlite::states},
 };
@@ -95,7 +91,9 @@ impl Resource for CheckCell {
     }
 
     fn created(self: &Arc<Self>, board: &Board) {
-        self.arm(board, &mut self.inner.lock());
+        // So that it is known from when on nothing was known.
+        self.touch(board);
+        self.resume(board);
     }
 
     fn removed(&self, board: &Board) {
@@ -143,6 +141,11 @@ impl CheckCell {
             ended: Notify::new(),
             inner: Mutex::new(inner),
         }
+    }
+
+    /// Goes with time from here on.
+    pub(super) fn resume(self: &Arc<Self>, board: &Board) {
+        self.arm(board, &mut self.inner.lock());
     }
 
     /// Works on the check under its lock; records what changed in the board's journal before letting go, so that the
@@ -250,36 +253,7 @@ impl CheckCell {
     }
 }
 
-/// A change as the events carry it.
-#[derive(Clone, Debug, Serialize)]
-struct ChangeData<'a> {
-    from: Status,
-    to: Status,
-    was_stale: bool,
-    stale: bool,
-    cause: Cause,
-    message: &'a str,
-    number: u64,
-}
-
 impl Board {
-    pub(super) fn record_check_changes(&self, name: &Name, changes: &[CheckChanged]) {
-        for change in changes {
-            let data = ChangeData {
-                from: change.from.status,
-                to: change.to.status,
-                was_stale: change.from.stale,
-                stale: change.to.stale,
-                cause: change.cause,
-                message: &change.message,
-                number: change.number,
-            };
-            let at = self.clock.wall_at(change.at);
-            let event = NewEvent { at, kind: "check.changed", resource: CheckCell::KIND, name };
-            self.journal.record(&event, &data, None);
-        }
-    }
-
     /// Takes a result from the process that knows; for a name that nobody declared, a push check is created.
     pub async fn check_push(
         self: &Arc<Self>,

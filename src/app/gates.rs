@@ -11,7 +11,6 @@ use utoipa::ToSchema;
 use super::{Board, Limits, checks::CheckCell, definitions::Resource, journal::NewEvent, registry::Registry};
 use crate::domain::{
     InvalidConfig, Name, StateName, Time,
-    breaker::Breaker,
     check::Labels,
     gate::{AlertFact, Blocking, CheckFact, Evaluation, Facts, GateConfig, GateSpec},
     health::Status,
@@ -207,9 +206,7 @@ impl Facts for Now<'_> {
     }
 
     fn breaker(&self, name: &Name) -> Option<StateName> {
-        let cell = self.0.breakers.get(name.as_str())?;
-        cell.advance(self.0);
-        Some(cell.peek(Breaker::state))
+        Some(self.0.breakers.get(name.as_str())?.state(self.0))
     }
 
     /// There are no alerts yet, so that nobody can say that none is firing. A gate that asks is closed.

@@ -242,7 +242,7 @@ fn restore_checks(
     })?;
     board.checks.fill(checks.iter().map(Arc::clone).collect());
     for cell in checks {
-        cell.created(board);
+        cell.resume(board);
     }
     Ok(())
 }

@@ -219,6 +219,43 @@ async fn what_happens_while_the_server_is_away_is_told_afterwards_with_its_time(
 }
 
 #[tokio::test]
+async fn looking_makes_no_work_for_the_disk_and_a_restart_is_no_change() {
+    let board = TestServer::start().await;
+    board.put("/v1/checks/new", json!({ "kind": "push" })).await;
+    board.put("/v1/checks/job", json!({ "kind": "heartbeat", "interval_seconds": 60 })).await;
+    board.put("/v1/breakers/b", json!({})).await;
+    board.put("/v1/checks/c", json!({ "kind": "breaker", "breaker": "b", "interval_seconds": 3600 })).await;
+    board.put("/v1/gates/g", json!({ "checks": ["c"] })).await;
+    eventually("the first run", async || board.get("/v1/checks/c").await["status"] == "green").await;
+    while board.board.flush_results().await.unwrap() > 0 {}
+    while board.board.save_changed().await.unwrap() > 0 {}
+    board.board.journal.durable(board.board.journal.last()).await.unwrap();
+    // The steps of the board may be writing the same.
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    let commits = || board.board.store.writer.health().take_commits().len();
+    commits();
+    for _ in 0..10 {
+        for path in
+            ["/v1/checks", "/v1/checks/c", "/v1/checks/c/results", "/v1/health", "/health", "/metrics"]
+        {
+            board.send(Method::GET, path, None).await;
+        }
+        assert_eq!(board.post("/v1/gates/g/evaluate", json!({})).await["allowed"], true);
+    }
+    board.board.save_changed().await.unwrap();
+    assert_eq!(commits(), 0);
+    let since = async |board: &TestServer| {
+        let items = board.get("/v1/checks").await["items"].clone();
+        items.as_array().unwrap().iter().map(|check| check["changed_at"].clone()).collect::<Vec<_>>()
+    };
+    let before = since(&board).await;
+    board.advance(10.0);
+    let board = board.crash().await;
+    assert_eq!(since(&board).await, before);
+    assert_eq!(changes(&board, "new").await.len(), 0);
+}
+
+#[tokio::test]
 async fn results_are_kept_up_to_a_number_and_an_age() {
     let board = TestServer::start_with(|config| {
         config.limits.max_results_per_check = 5;

@@ -211,6 +211,29 @@ async fn a_hard_limit_holds_while_nothing_can_be_written() {
 }
 
 #[tokio::test]
+async fn checks_go_on_while_nothing_can_be_written_and_a_ping_says_that_it_is_not_on_disk() {
+    let board = Board::start();
+    let job = json!({ "kind": "heartbeat", "interval_seconds": 3600 });
+    assert_eq!(board.send(Method::PUT, "/v1/checks/job", job).await.status(), 201);
+    board.post("/v1/checks/bot/results", json!({ "status": "green", "message": "before" })).await;
+    assert!(board.text("/v1/checks/bot/results").await.contains("before"), "reading writes what waits");
+    board.may_write(false);
+    let view = board.post("/v1/checks/bot/results", json!({ "status": "red", "message": "during" })).await;
+    assert_eq!(view["status"], "red", "what is known is shown");
+    let response = board.send(Method::GET, "/ping/job", json!({})).await;
+    assert_problem(response, 503, "storage_unavailable", "the job may try again").await;
+    assert!(board.text("/v1/checks/job").await.contains("\"status\":\"green\""), "it is in force");
+    assert!(board.text("/v1/checks/bot/results").await.contains("before"), "history can be read");
+    board.may_write(true);
+    eventually("the ping", async || board.status("/ping/job").await == 200).await;
+    let results = async || board.text("/v1/checks/bot/results").await;
+    eventually("the history", async || results().await.contains("during")).await;
+    let board = board.crash();
+    assert!(board.text("/v1/checks/job").await.contains("\"status\":\"green\""));
+    assert!(board.text("/v1/checks/bot").await.contains("\"status\":\"red\""));
+}
+
+#[tokio::test]
 async fn a_database_that_became_read_only_is_survived() {
     let board = Board::start_with(unprivileged);
     keep(&board).await;

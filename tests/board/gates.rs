@@ -1,3 +1,4 @@
+use fuseboard::app::tokens::Secret;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -108,4 +109,22 @@ async fn gates_survive_a_crash() {
     board.put("/v1/gates/g", json!({ "checks": ["c"], "max_status": "green" })).await;
     let board = board.crash().await;
     assert_eq!(board.get("/v1/gates/g").await["config"], json!({ "checks": ["c"], "max_status": "green" }));
+}
+
+#[tokio::test]
+async fn who_may_only_look_may_ask() {
+    let board = TestServer::start_with(|config| config.token = Some(Secret::new("root".into()))).await;
+    let send = |method: Method, path: &str, token: &str, body: Value| {
+        board.http.request(method, format!("{}{path}", board.url)).bearer_auth(token).json(&body).send()
+    };
+    let body = json!({ "name": "viewer", "scope": "read" });
+    let made: Value = send(Method::POST, "/v1/tokens", "root", body).await.unwrap().json().await.unwrap();
+    let viewer = made["token"].as_str().unwrap();
+    let gate = json!({ "checks": ["c"] });
+    assert_eq!(send(Method::PUT, "/v1/gates/g", "root", gate.clone()).await.unwrap().status(), 201);
+    for path in ["/v1/gates/g/evaluate", "/v1/gates/evaluate"] {
+        assert_eq!(send(Method::POST, path, viewer, gate.clone()).await.unwrap().status(), 200, "{path}");
+    }
+    let response = send(Method::PUT, "/v1/gates/g", viewer, gate).await.unwrap();
+    assert_problem(response, 403, "forbidden", "a change").await;
 }

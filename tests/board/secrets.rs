@@ -103,6 +103,31 @@ async fn no_secret_appears_in_the_log_in_answers_or_on_disk() {
     assert!(log.contains("TRACE") && log.contains("/v1/calls"), "the log is at its most talkative");
 }
 
+#[tokio::test]
+async fn the_key_of_a_ping_appears_neither_in_the_log_nor_on_disk() {
+    let pair = Pair::new();
+    let mut server = talkative(&pair);
+    for client in [pair.client(|b| b), pair.client(reqwest::ClientBuilder::http1_only)] {
+        let at = |method: Method, path: &str| client.request(method, format!("{}{path}", server.url));
+        let spec = json!({ "kind": "heartbeat", "interval_seconds": 60 });
+        let put = at(Method::PUT, "/v1/checks/job").bearer_auth(ROOT).json(&spec).send();
+        let view: Value = put.await.unwrap().json().await.unwrap();
+        let url = view["ping_url"].as_str().unwrap();
+        for (method, path, status) in [
+            (Method::GET, url.to_owned(), 200),
+            (Method::POST, format!("{url}/0"), 200),
+            (Method::GET, format!("{url}/nonsense"), 422),
+            (Method::DELETE, url.to_owned(), 405),
+            (Method::GET, format!("{url}?x=1"), 200),
+        ] {
+            assert_eq!(at(method, &path).send().await.unwrap().status(), status, "{path}");
+        }
+        assert_absent(&pair, &[&url["/ping/".len()..]], "while it runs");
+    }
+    Command::new("kill").args(["-TERM", &server.child.id().to_string()]).status().unwrap();
+    assert!(server.child.wait().unwrap().success());
+}
+
 fn assert_absent(pair: &Pair, secrets: &[&str], when: &str) {
     for name in ["log", "board.db", "board.db-wal"] {
         let Ok(bytes) = std::fs::read(pair.path(name)) else { continue };

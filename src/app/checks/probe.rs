@@ -7,7 +7,6 @@ use url::Host;
 
 use crate::{
     app::Board,
-    domain::breaker::Breaker,
     domain::check::{
         Active, CheckConfig, HttpAnswer, HttpProbe, MAX_REDIRECTS, Observation, Probe, Source, TcpProbe,
         judge_breaker,
@@ -32,10 +31,7 @@ impl Board {
         match &active.probe {
             Probe::Breaker(name) => {
                 let breaker = self.breakers.get(name.as_str());
-                Some(judge_breaker(breaker.map(|cell| {
-                    cell.advance(self);
-                    cell.peek(Breaker::state)
-                })))
+                Some(judge_breaker(breaker.map(|cell| cell.state(self))))
             }
             // No metric has been sent yet: there is nowhere to send one to.
             Probe::Metric(probe) => Some(probe.judge(None)),

@@ -15,7 +15,7 @@ use crate::{
         Name,
         check::{Active, Check, CheckConfig, CheckKind, CheckSpec, Observation, Probe, Source},
         gate::CheckFact,
-        health::Status,
+        health::{Standing, Status},
     },
 };
 
@@ -172,6 +172,12 @@ impl CheckCell {
             critical: inner.check.config().critical,
             changed_at: Some(board.clock.wall_at(view.since)),
         }
+    }
+
+    /// What it shows as of the last look, and whether it is critical.
+    pub(in crate::app) fn standing(&self) -> (Standing, bool) {
+        let inner = self.inner.lock();
+        (inner.check.standing(), inner.check.config().critical)
     }
 
     pub(in crate::app) fn fact(self: &Arc<Self>, board: &Board) -> CheckFact {
