@@ -99,7 +99,9 @@ impl Server {
             queue: config.max_queued_writes,
         };
         let with_metrics = config.metrics_enabled;
-        let routes = tokio::task::spawn_blocking(move || http::routes(with_metrics));
+        // Beside the opening of the database, and on a thread that ends: what building them took is free again.
+        let (built, routes) = tokio::sync::oneshot::channel();
+        std::thread::spawn(move || drop(built.send(http::routes(with_metrics))));
         let broken = |error| StartError::Store(config.db.display().to_string(), error);
         let (store, writer) = Store::open(&options, clock.clone()).await.map_err(broken)?;
         let writer = tokio::spawn(writer.run());

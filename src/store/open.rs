@@ -47,7 +47,10 @@ impl Store {
             .command_buffer_size(256)
             .disable_statement_logging();
         let mut connection = connect.connect().await?;
+        // The first commit that is waited for syncs these too; until then nothing was promised.
+        pragma(&mut connection, "PRAGMA synchronous = NORMAL").await?;
         MIGRATIONS.run(&mut connection).await?;
+        pragma(&mut connection, "PRAGMA synchronous = FULL").await?;
         let readers = SqlitePoolOptions::new()
             .min_connections(0)
             .max_connections(4)
@@ -61,4 +64,9 @@ impl Store {
         let (writer, task) = Writer::new(connection, again, options.queue, clock);
         Ok((Self { writer, readers }, task))
     }
+}
+
+async fn pragma(connection: &mut sqlx::SqliteConnection, statement: &'static str) -> Result<(), StoreError> {
+    sqlx::query(statement).execute(connection).await?;
+    Ok(())
 }
