@@ -3,7 +3,6 @@
 use axum::{Extension, extract::State, response::Response};
 use serde::Deserialize;
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     AppState,
@@ -13,6 +12,7 @@ use super::{
     json::Json,
     paging::{Page, PageQuery},
     problem::Problem,
+    routing::{Routes, routes},
 };
 use crate::{
     app::{
@@ -31,8 +31,8 @@ use crate::{
 /// The longest reason or actor of a manual change, in bytes.
 const MAX_TEXT: usize = 1024;
 
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+pub(super) fn routes() -> Routes {
+    Routes::default()
         .routes(routes!(breaker_list))
         .routes(routes!(breaker_put, breaker_get, breaker_delete))
         .routes(routes!(breaker_state_set))

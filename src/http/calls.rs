@@ -10,7 +10,6 @@ use axum::{
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     AppState,
@@ -18,6 +17,7 @@ use super::{
     idempotency::Once,
     json::Json,
     problem::{Code, Problem},
+    routing::{Routes, routes},
     strict::{self, Refusal, StrictQuery},
 };
 use crate::{
@@ -45,8 +45,8 @@ const MAX_OUTCOMES: usize = 10_000;
 const MAX_CLIENT: usize = 128;
 const MAX_ERROR: usize = 1024;
 
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+pub(super) fn routes() -> Routes {
+    Routes::default()
         .routes(routes!(call_begin))
         .routes(routes!(call_outcome))
         .routes(routes!(outcomes_report))

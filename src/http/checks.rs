@@ -6,7 +6,6 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     AppState,
@@ -16,6 +15,7 @@ use super::{
     json::Json,
     paging::{Page, PageQuery},
     problem::Problem,
+    routing::{Routes, routes},
 };
 use crate::{
     app::{
@@ -27,8 +27,8 @@ use crate::{
     domain::check::{CheckPush, CheckSpec, Observation},
 };
 
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+pub(super) fn routes() -> Routes {
+    Routes::default()
         .routes(routes!(check_list))
         .routes(routes!(check_put, check_get, check_delete))
         .routes(routes!(check_result_push, check_results))

@@ -44,7 +44,7 @@ pub(super) fn routes<S: Clone + Send + Sync + 'static>(metrics_enabled: bool) ->
 
 impl Document {
     fn description(&self) -> OpenApi {
-        openapi::finish(super::api(self.metrics_enabled).split_for_parts().1)
+        openapi::finish(super::described(self.metrics_enabled))
     }
 
     fn json(&self) -> Response {

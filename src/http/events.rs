@@ -14,7 +14,6 @@ use futures_util::{Stream, stream};
 use serde::Deserialize;
 use tokio::sync::watch;
 use utoipa::IntoParams;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     AppState,
@@ -22,6 +21,7 @@ use super::{
     json::Json,
     paging::{Page, checked_limit, id_cursor},
     problem::{Code, Problem},
+    routing::{Routes, routes},
 };
 use crate::app::events::{EventFilter, EventView};
 
@@ -31,8 +31,8 @@ const MAX_STREAMS: i64 = 1000;
 /// Events fetched at a time.
 const CHUNK: usize = 500;
 
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(event_list))
+pub(super) fn routes() -> Routes {
+    Routes::default().routes(routes!(event_list))
 }
 
 /// Which events.

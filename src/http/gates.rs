@@ -9,7 +9,6 @@ use axum::{
 };
 use serde::Deserialize;
 use utoipa::IntoParams;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     AppState,
@@ -18,6 +17,7 @@ use super::{
     json::Json,
     paging::{Page, PageQuery},
     problem::{Code, Problem},
+    routing::{Routes, routes},
 };
 use crate::{
     app::{
@@ -31,8 +31,8 @@ use crate::{
 /// When a refused caller may ask again: evaluations cost little.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+pub(super) fn routes() -> Routes {
+    Routes::default()
         .routes(routes!(gate_list))
         .routes(routes!(gate_evaluate_ad_hoc))
         .routes(routes!(gate_put, gate_get, gate_delete))

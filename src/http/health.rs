@@ -16,7 +16,6 @@ use axum::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     AppState,
@@ -24,6 +23,7 @@ use super::{
     extract::{JsonBytes, Query},
     json::Json,
     problem::Problem,
+    routing::{Routes, routes},
 };
 use crate::{
     app::{
@@ -47,8 +47,8 @@ const LONGEST_TIMEOUT: f64 = 25.0;
 /// The most names in one question.
 const MOST_NAMES: usize = 1000;
 
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(health_get)).routes(routes!(health_run)).routes(routes!(health_json))
+pub(super) fn routes() -> Routes {
+    Routes::default().routes(routes!(health_get)).routes(routes!(health_run)).routes(routes!(health_json))
 }
 
 /// Which checks.

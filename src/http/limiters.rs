@@ -8,7 +8,6 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     AppState,
@@ -20,6 +19,7 @@ use super::{
     json::Json,
     paging::{Page, PageQuery},
     problem::Problem,
+    routing::{Routes, routes},
     strict::{self, Refusal, StrictQuery},
 };
 use crate::{
@@ -36,8 +36,8 @@ use crate::{
 /// The most acquires of one batch.
 const MAX_BATCH: usize = 1000;
 
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+pub(super) fn routes() -> Routes {
+    Routes::default()
         .routes(routes!(limiter_list))
         .routes(routes!(limiter_put, limiter_get, limiter_delete))
         .routes(routes!(limiter_acquire))

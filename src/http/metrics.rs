@@ -10,14 +10,16 @@ use axum::{
     http::{HeaderValue, header},
     response::{IntoResponse, Response},
 };
-use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::AppState;
+use super::{
+    AppState,
+    routing::{Routes, routes},
+};
 use crate::app::{Board, definitions::Resource};
 use crate::domain::breaker::StateName;
 
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(metrics))
+pub(super) fn routes() -> Routes {
+    Routes::default().routes(routes!(metrics))
 }
 
 /// Metrics in Prometheus' text format 0.0.4.

@@ -22,6 +22,7 @@ mod probes;
 pub mod problem;
 mod retry_policies;
 mod routes;
+mod routing;
 mod schedules;
 mod strict;
 mod tokens;
@@ -31,9 +32,11 @@ use std::sync::{Arc, atomic::AtomicBool};
 
 use axum::Router;
 use tokio_util::sync::CancellationToken;
+use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 pub use routes::ROUTES;
+use routing::Routes;
 
 use crate::app::Board;
 
@@ -50,10 +53,9 @@ pub struct AppState {
     pub shutdown: CancellationToken,
 }
 
-/// All routes, with their documentation.
-#[must_use]
-pub fn api(metrics_enabled: bool) -> OpenApiRouter<AppState> {
-    let api = OpenApiRouter::with_openapi(openapi::base())
+/// All routes.
+fn all(metrics_enabled: bool) -> Routes {
+    let routes = Routes::default()
         .merge(calls::routes())
         .merge(breakers::routes())
         .merge(limiters::routes())
@@ -66,11 +68,16 @@ pub fn api(metrics_enabled: bool) -> OpenApiRouter<AppState> {
         .merge(events::routes())
         .merge(tokens::routes())
         .merge(probes::routes());
-    if metrics_enabled { api.merge(metrics::routes()) } else { api }
+    if metrics_enabled { routes.merge(metrics::routes()) } else { routes }
+}
+
+/// The description of all routes.
+#[must_use]
+pub fn described(metrics_enabled: bool) -> OpenApi {
+    all(metrics_enabled).describe(OpenApiRouter::with_openapi(openapi::base())).to_openapi()
 }
 
 /// The routes of a running server.
 pub fn routes(metrics_enabled: bool) -> Router<AppState> {
-    let (router, _) = api(metrics_enabled).split_for_parts();
-    router.merge(docs::routes(metrics_enabled))
+    all(metrics_enabled).serve().merge(docs::routes(metrics_enabled))
 }

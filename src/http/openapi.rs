@@ -87,5 +87,5 @@ pub fn finish(mut document: OpenApi) -> OpenApi {
 
 /// The committed document.
 pub fn yaml() -> Result<String, String> {
-    finish(super::api(true).to_openapi()).to_yaml().map_err(|e| e.to_string())
+    finish(super::described(true)).to_yaml().map_err(|e| e.to_string())
 }

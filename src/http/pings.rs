@@ -13,21 +13,19 @@ use axum::{
 };
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     AppState,
     problem::{Code, Problem},
+    routing::{Routes, routes},
 };
 use crate::{app::checks::CheckCell, domain::check::Signal};
 
 /// The end of a body that is kept; the check keeps less.
 const LOG: usize = 16 << 10;
 
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
-        .routes(routes!(ping_get, ping_post))
-        .routes(routes!(ping_signal_get, ping_signal_post))
+pub(super) fn routes() -> Routes {
+    Routes::default().routes(routes!(ping_get, ping_post)).routes(routes!(ping_signal_get, ping_signal_post))
 }
 
 fn signal(raw: &str) -> Result<Signal, Problem> {

@@ -9,20 +9,20 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     AppState,
     extract::RawPath,
     problem::{Code, Problem},
+    routing::{Routes, routes},
 };
 use crate::{app::FieldError, domain::Time};
 
 /// A transaction that runs longer than this means that the disk is stuck.
 const STUCK: Duration = Duration::from_secs(5);
 
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+pub(super) fn routes() -> Routes {
+    Routes::default()
         .routes(routes!(livez))
         .routes(routes!(readyz))
         .routes(routes!(healthz))

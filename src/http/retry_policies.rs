@@ -3,7 +3,6 @@
 use axum::{extract::State, http::StatusCode, response::Response};
 use serde::Deserialize;
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     AppState,
@@ -13,6 +12,7 @@ use super::{
     json::Json,
     paging::{Page, PageQuery},
     problem::Problem,
+    routing::{Routes, routes},
 };
 use crate::{
     app::{
@@ -23,8 +23,8 @@ use crate::{
     domain::{Seconds, retry::RetryPolicySpec},
 };
 
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+pub(super) fn routes() -> Routes {
+    Routes::default()
         .routes(routes!(retry_policy_list))
         .routes(routes!(retry_policy_put, retry_policy_get, retry_policy_delete))
         .routes(routes!(retry_policy_attempt))

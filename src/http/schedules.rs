@@ -8,7 +8,6 @@ use axum::{
 };
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     AppState,
@@ -19,6 +18,7 @@ use super::{
     json::{Json, json_response},
     paging::{Page, PageQuery, checked_limit, id_cursor},
     problem::{Code, Problem},
+    routing::{Routes, routes},
 };
 use crate::{
     app::{
@@ -36,8 +36,8 @@ use crate::{
 /// The longest that a request waits for the end of a run: shorter than a request may take.
 const MAX_WAIT: Seconds = Seconds::whole(25);
 
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+pub(super) fn routes() -> Routes {
+    Routes::default()
         .routes(routes!(schedule_list))
         .routes(routes!(schedule_put, schedule_get, schedule_delete))
         .routes(routes!(schedule_run))
@@ -100,7 +100,7 @@ async fn schedule_delete(
 /// A run by hand.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct RunBody<'a> {
+struct ScheduleRunBody<'a> {
     /// Who, for the history; at most 1024 bytes. The token's name if left out.
     #[serde(borrow, default)]
     #[schema(value_type = Option<String>)]
@@ -122,7 +122,7 @@ struct WaitQuery {
 /// 202 with the run, which is on disk and has begun; with `wait_seconds`, 200 with its end if it comes in time. 409
 /// `still_running` while another run of it goes on (with `overlap: allow`, while 16 do), 409 `not_available` for actions
 /// on backups as long as the server has none.
-#[utoipa::path(post, path = "/v1/schedules/{name}/run", tag = "schedules", request_body = Option<RunBody>,
+#[utoipa::path(post, path = "/v1/schedules/{name}/run", tag = "schedules", request_body = Option<ScheduleRunBody>,
     params(("name" = String, Path, description = "The schedule's name."), WaitQuery,
         ("Idempotency-Key" = Option<String>, Header, description = "A repeated request begins no other run.")),
     responses((status = 200, description = "The run, which has ended.", body = Run),
@@ -135,7 +135,7 @@ async fn schedule_run(
     once: Once,
     body: JsonBytes,
 ) -> Result<Response, Problem> {
-    let ask: RunBody<'_> = body.parse_or_empty()?;
+    let ask: ScheduleRunBody<'_> = body.parse_or_empty()?;
     let patience = query.wait_seconds.unwrap_or(Seconds::ZERO);
     if patience > MAX_WAIT {
         return Err(Problem::invalid("wait_seconds", "must be at most 25"));

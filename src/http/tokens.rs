@@ -7,21 +7,21 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     AppState,
     extract::{JsonBytes, RawPath},
     json::Json,
     problem::Problem,
+    routing::{Routes, routes},
 };
 use crate::{
     app::tokens::{NewToken, Scope, TokenView},
     domain::{Name, Seconds},
 };
 
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(token_list, token_create)).routes(routes!(token_revoke))
+pub(super) fn routes() -> Routes {
+    Routes::default().routes(routes!(token_list, token_create)).routes(routes!(token_revoke))
 }
 
 /// All tokens.

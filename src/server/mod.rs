@@ -98,10 +98,6 @@ impl Server {
             busy_timeout: Duration::from_secs(1),
             queue: config.max_queued_writes,
         };
-        let with_metrics = config.metrics_enabled;
-        // Beside the opening of the database, and on a thread that ends: what building them took is free again.
-        let (built, routes) = tokio::sync::oneshot::channel();
-        std::thread::spawn(move || drop(built.send(http::routes(with_metrics))));
         let broken = |error| StartError::Store(config.db.display().to_string(), error);
         let (store, writer) = Store::open(&options, clock.clone()).await.map_err(broken)?;
         let writer = tokio::spawn(writer.run());
@@ -132,8 +128,8 @@ impl Server {
             max_requests_in_flight: config.max_requests_in_flight,
             request_timeout: config.request_timeout,
         };
-        let routes = routes.await.unwrap_or_else(|_| http::routes(with_metrics));
-        let edge = Edge::new(state.clone(), routes.with_state(state.clone()), access, limits);
+        let routes = http::routes(config.metrics_enabled).with_state(state.clone());
+        let edge = Edge::new(state.clone(), routes, access, limits);
         let tracker = TaskTracker::new();
         let stop_tasks = CancellationToken::new();
         tasks::start(&board, &tracker, &stop_tasks);
