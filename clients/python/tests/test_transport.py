@@ -222,7 +222,7 @@ def test_large_bodies_go_both_ways() -> None:
 def certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A certificate of 127.0.0.1 that this process trusts."""
     if shutil.which("openssl") is None:
-        pytest.skip("no openssl to make a certificate with")
+        pytest.fail("openssl is missing, which makes the certificate: run `make tools`")
     path = tmp_path / "both.pem"
     command = (
         f"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=test "
