@@ -1,5 +1,7 @@
 //! All that can be set from outside, read once: flag over environment over file over default.
 
+mod backup;
+
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
@@ -10,8 +12,10 @@ use std::{
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
+pub use backup::BackupSection;
+
 use crate::{
-    app::{Limits, tokens::Secret},
+    app::{Limits, backups::BackupOptions, tokens::Secret},
     domain::{
         InvalidConfig, Name, Seconds,
         breaker::{BreakerConfig, BreakerSpec},
@@ -100,7 +104,7 @@ pub struct File {
     pub resilience: ResilienceSection,
     /// The seed's section for checks.
     pub health_checks: HealthChecksSection,
-    /// The seed's section for backups; accepted, in force with a later version.
+    /// How backups are kept.
     pub backup: BackupSection,
     /// The seed's section for logs and metrics.
     pub monitoring: MonitoringSection,
@@ -254,20 +258,6 @@ pub struct HealthChecksSection {
     pub checks: Vec<String>,
 }
 
-/// `[backup]`
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct BackupSection {
-    /// Whether they are made.
-    pub enabled: Option<bool>,
-    /// How often.
-    pub interval_hours: Option<f64>,
-    /// How long they are kept.
-    pub retention_days: Option<f64>,
-    /// Whether they are compressed.
-    pub compress: Option<bool>,
-}
-
 /// `[monitoring]`
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -350,6 +340,8 @@ pub struct Config {
     pub max_queued_writes: usize,
     /// What the server itself may reach.
     pub outbound: Policy,
+    /// How backups are kept.
+    pub backups: BackupOptions,
     /// What the file declares.
     pub declarations: Declarations,
 }
@@ -444,6 +436,7 @@ impl Config {
             max_connections: bounds.max_connections.unwrap_or(10_000),
             max_queued_writes: bounds.max_queued_writes.unwrap_or(10_000).max(1),
             outbound: file.outbound.policy()?,
+            backups: file.backup.options()?,
             declarations: file.declarations()?,
         })
     }

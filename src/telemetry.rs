@@ -58,8 +58,41 @@ pub struct Telemetry {
     pub journal_dropped: IntGauge,
     /// How much checks have to do.
     pub checks: CheckGauges,
+    /// What was done with backups.
+    pub backups: BackupCounters,
     /// Failed or late steps of background tasks.
     pub task_failures: IntCounterVec,
+}
+
+/// What was done with backups.
+#[derive(Debug)]
+pub struct BackupCounters {
+    /// Verifications, by what they found.
+    pub verifications: IntCounterVec,
+    /// Backups that rules of retention deleted.
+    pub pruned: IntCounter,
+    /// Stored bytes that were freed.
+    pub freed_bytes: IntCounter,
+}
+
+impl BackupCounters {
+    fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let counter = |name: &str, help: &str| register(registry, IntCounter::new(name, help)?);
+        let verifications = IntCounterVec::new(
+            Opts::new("fuseboard_backup_verifications_total", "Verifications, by what they found."),
+            &["result"],
+        )?;
+        Ok(Self {
+            verifications: register(registry, verifications)?,
+            pruned: counter("fuseboard_backups_pruned_total", "Backups that rules of retention deleted.")?,
+            freed_bytes: counter("fuseboard_backup_freed_bytes_total", "Stored bytes that were freed.")?,
+        })
+    }
+
+    /// Notes what a verification found.
+    pub fn verified(&self, is_whole: bool) {
+        self.verifications.with_label_values(&[if is_whole { "valid" } else { "damaged" }]).inc();
+    }
 }
 
 /// How much checks have to do.
@@ -198,6 +231,7 @@ impl Telemetry {
                 "Events lost to history since the start because the disk took none for too long.",
             )?,
             checks: CheckGauges::new(&registry)?,
+            backups: BackupCounters::new(&registry)?,
             task_failures: counters(
                 "fuseboard_task_failures_total",
                 "Background steps that failed, panicked or took too long.",

@@ -5,7 +5,7 @@ use std::{future::Future, sync::Arc};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::{AppError, Board, journal::NewEvent, registry::Registry};
+use super::{AppError, Board, journal::NewEvent, registry::Registry, text::hex};
 use crate::{
     domain::{InvalidConfig, Name},
     store::sqlite::{definitions, states},
@@ -58,15 +58,7 @@ pub trait Resource: Send + Sync + Sized + 'static {
 /// The entity tag of a configuration: the same document always has the same tag.
 #[must_use]
 pub fn etag(document: &str) -> String {
-    let hash = Sha256::digest(document.as_bytes());
-    let mut tag = String::with_capacity(18);
-    tag.push('"');
-    for byte in &hash[..8] {
-        tag.push(char::from(b"0123456789abcdef"[usize::from(byte >> 4)]));
-        tag.push(char::from(b"0123456789abcdef"[usize::from(byte & 15)]));
-    }
-    tag.push('"');
-    tag
+    format!("\"{}\"", hex(&Sha256::digest(document.as_bytes())[..8]))
 }
 
 /// The entity tag of a resource.

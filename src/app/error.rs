@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    domain::{InvalidConfig, Name, StateName, check::CheckKind},
+    domain::{InvalidConfig, Name, StateName, check::CheckKind, scan::ScanError},
     store::StoreError,
 };
 
@@ -63,6 +63,26 @@ pub enum AppError {
     /// The server cannot do this yet.
     #[error("{0}")]
     NotAvailable(&'static str),
+    /// Documents of a backup are not what was stored.
+    #[error("the backup \"{id}\" is damaged: {}", errors.join("; "))]
+    BackupCorrupt {
+        /// The backup.
+        id: String,
+        /// What is wrong.
+        errors: Vec<String>,
+    },
+    /// The backup is protected.
+    #[error("the backup \"{0}\" is pinned; unpin it first")]
+    Pinned(String),
+    /// The body is larger than it may be.
+    #[error("the body is larger than {limit} bytes")]
+    TooLarge {
+        /// How large it may be.
+        limit: u64,
+    },
+    /// The body is not the JSON that it should be.
+    #[error(transparent)]
+    Scan(#[from] ScanError),
     /// `If-Match` or `If-None-Match` did not hold.
     #[error("{0}")]
     PreconditionFailed(&'static str),

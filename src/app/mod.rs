@@ -1,6 +1,7 @@
 //! Use cases: what HTTP, tasks and the command line do with the board. Owns the live state.
 
 mod actions;
+pub mod backups;
 pub mod breakers;
 mod call_table;
 pub mod calls;
@@ -39,6 +40,7 @@ pub use error::{AppError, FieldError};
 pub use registry::Registry;
 pub use snapshot::Stop;
 
+use backups::{BackupOptions, Backups};
 use breakers::BreakerCell;
 use checks::{CheckCell, pings::Pings, results::Results, runs::Runs};
 use clients::Clients;
@@ -126,6 +128,8 @@ pub struct Board {
     pub gates: Registry<GateCell>,
     /// Gates without a name.
     pub ad_hoc: AdHoc,
+    /// Backups.
+    pub backups: Backups,
     /// Calls in flight.
     pub calls: CallTable,
     /// Schedules by name.
@@ -169,6 +173,7 @@ impl Board {
         limits: Limits,
         telemetry: Arc<Telemetry>,
         outbound: Outbound,
+        backups: BackupOptions,
     ) -> Result<Arc<Self>, StoreError> {
         let (loaded, seed) = snapshot::read(&store, &clock).await?;
         let board = Arc::new(Self {
@@ -177,6 +182,7 @@ impl Board {
             runs: Runs::new(limits.max_check_runs),
             gates: Registry::default(),
             ad_hoc: AdHoc::default(),
+            backups: Backups::new(backups),
             pings: Pings::new(loaded.ping_secret()),
             store,
             limits,

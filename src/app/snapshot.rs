@@ -35,7 +35,7 @@ use crate::{
     store::{
         Connection, Pairs, Store, StoreError,
         sqlite::{
-            board, checks, definitions, events, idempotency, states,
+            blobs, board, checks, definitions, events, idempotency, states,
             tokens::{TokenRow, tokens_list},
         },
     },
@@ -135,6 +135,7 @@ pub(super) async fn read(store: &Store, clock: &Clock) -> Result<(Loaded, u64), 
                     board::board_put(connection, "ping_secret", &text(&ping_secret)?).await?;
                 }
                 board::board_delete(connection, "stop").await?;
+                blobs::blobs_abandon(connection).await?;
                 let loaded = Loaded {
                     shift,
                     clean,

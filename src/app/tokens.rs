@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use utoipa::ToSchema;
 
-use super::{AppError, Board};
+use super::{AppError, Board, text::hex};
 use crate::{
     domain::Name,
     store::{
@@ -193,11 +193,7 @@ pub fn token_make(
     let mut bytes = [0_u8; 30];
     getrandom::fill(&mut bytes)
         .map_err(|e| StoreError::Other(format!("no randomness from the system: {e}")))?;
-    let digits: String = bytes
-        .iter()
-        .flat_map(|b| [b >> 4, b & 15])
-        .map(|nibble| char::from(b"0123456789abcdef"[usize::from(nibble)]))
-        .collect();
+    let digits = hex(&bytes);
     let id = digits[..12].to_owned();
     let secret = format!("fb_{id}_{}", &digits[12..]);
     let row = TokenRow {

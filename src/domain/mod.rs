@@ -1,5 +1,6 @@
 //! The pure core: state in, decision out. No I/O, no async, no clock; time is an argument.
 
+pub mod backup;
 pub mod breaker;
 pub mod check;
 pub mod gate;
@@ -10,6 +11,7 @@ pub mod name;
 pub mod object;
 pub mod quantity;
 pub mod retry;
+pub mod scan;
 pub mod schedule;
 pub mod time;
 pub mod window;

@@ -33,10 +33,12 @@ use super::{
     calls,
     health::HEALTH_JSON,
     problem::{Code, PROBLEM_JSON, Problem},
-    routes::{CALLS, is_hot, is_routine, route_of, template},
+    routes::{CALLS, is_hot, is_long, is_routine, route_of, template},
 };
 use crate::domain::Time;
 
+/// How long a request may take whose body is long.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Bounds on requests.
@@ -117,13 +119,14 @@ impl Inner {
         B::Error: Into<tower::BoxError> + Display,
     {
         let work = AssertUnwindSafe(self.dispatch(route, request)).catch_unwind();
-        match within(self.limits.request_timeout, work).await {
+        let limit = if is_long(route) { LONGEST } else { self.limits.request_timeout };
+        match within(limit, work).await {
             Ok(Ok(response)) => response,
             Ok(Err(_)) => {
                 Problem::new(Code::InternalError, "the server has a bug; see its log").into_response()
             }
             Err(TookTooLong) => {
-                let seconds = self.limits.request_timeout.as_secs_f64();
+                let seconds = limit.as_secs_f64();
                 Problem::new(Code::RequestTimeout, format!("the request took longer than {seconds} s"))
                     .into_response()
             }

@@ -55,7 +55,8 @@ impl FromRequest<AppState> for JsonBytes {
     }
 }
 
-fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {
+/// The type says that it is JSON, or says nothing.
+pub(super) fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {
     // Without a type, JSON is assumed: nothing else is accepted anyway.
     let Some(kind) = headers.get(header::CONTENT_TYPE) else { return Ok(()) };
     let kind = kind.as_bytes();

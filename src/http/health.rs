@@ -67,17 +67,22 @@ struct HealthQuery {
 impl HealthQuery {
     fn filter(&self) -> Result<HealthFilter, Problem> {
         let checks = self.checks.as_deref().map(|list| names(parts(list))).transpose()?;
-        let mut labels = BTreeMap::new();
-        for pair in self.labels.as_deref().map(parts).into_iter().flatten() {
-            let Some((name, value)) = pair.split_once('=') else {
-                return Err(Problem::invalid("labels", format!("{pair:?} must be name=value")));
-            };
-            labels.insert(name.to_owned(), value.to_owned());
-        }
-        let labels = Labels::parse("labels", labels).map_err(AppError::from)?;
+        let labels = label_filter(self.labels.as_deref())?;
         let statuses = self.status.as_deref().map(|list| parts(list).map(status).collect()).transpose()?;
         Ok(HealthFilter { checks, labels, statuses })
     }
+}
+
+/// Labels as in a query: `name=value`, with commas between them.
+pub(super) fn label_filter(list: Option<&str>) -> Result<Labels, Problem> {
+    let mut labels = BTreeMap::new();
+    for pair in list.map(parts).into_iter().flatten() {
+        let Some((name, value)) = pair.split_once('=') else {
+            return Err(Problem::invalid("labels", format!("{pair:?} must be name=value")));
+        };
+        labels.insert(name.to_owned(), value.to_owned());
+    }
+    Ok(Labels::parse("labels", labels).map_err(AppError::from)?)
 }
 
 fn parts(list: &str) -> impl Iterator<Item = &str> {

@@ -1,6 +1,7 @@
 //! The board over HTTP: one file per resource, and the edge that every request passes.
 
 pub mod auth;
+mod backups;
 mod breakers;
 mod calls;
 mod checks;
@@ -28,7 +29,10 @@ mod strict;
 mod tokens;
 pub mod unparsed;
 
-use std::sync::{Arc, atomic::AtomicBool};
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use axum::Router;
 use tokio_util::sync::CancellationToken;
@@ -47,6 +51,8 @@ pub struct AppState {
     pub board: Arc<Board>,
     /// The largest body of an ordinary request, in bytes.
     pub body_limit: usize,
+    /// How long a body that may be long may stop.
+    pub body_timeout: Duration,
     /// Set as soon as the server is asked to stop.
     pub draining: Arc<AtomicBool>,
     /// Ends event streams.
@@ -65,6 +71,7 @@ fn all(metrics_enabled: bool) -> Routes {
         .merge(health::routes())
         .merge(gates::routes())
         .merge(schedules::routes())
+        .merge(backups::routes())
         .merge(events::routes())
         .merge(tokens::routes())
         .merge(probes::routes());

@@ -48,6 +48,10 @@ pub enum Code {
     IdempotencyInProgress,
     /// `If-Match` or `If-None-Match` did not hold.
     PreconditionFailed,
+    /// The backup is pinned.
+    Pinned,
+    /// Documents of a backup are not what was stored.
+    BackupCorrupt,
     /// The body is larger than allowed.
     PayloadTooLarge,
     /// The body is of a type or coding that the server does not read.
@@ -86,16 +90,18 @@ impl Code {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::Conflict | Self::StillRunning | Self::NotAvailable | Self::IdempotencyInProgress => {
-                StatusCode::CONFLICT
-            }
+            Self::Conflict
+            | Self::StillRunning
+            | Self::NotAvailable
+            | Self::Pinned
+            | Self::IdempotencyInProgress => StatusCode::CONFLICT,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::ValidationFailed | Self::IdempotencyMismatch => StatusCode::UNPROCESSABLE_ENTITY,
             Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Self::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            Self::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::InternalError | Self::BackupCorrupt => StatusCode::INTERNAL_SERVER_ERROR,
             Self::BreakerOpen | Self::GateClosed | Self::Overloaded | Self::StorageUnavailable => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
@@ -136,6 +142,8 @@ impl Code {
             Self::StillRunning => "still_running",
             Self::NotAvailable => "not_available",
             Self::IdempotencyInProgress => "idempotency_in_progress",
+            Self::Pinned => "pinned",
+            Self::BackupCorrupt => "backup_corrupt",
             Self::PreconditionFailed => "precondition_failed",
             Self::PayloadTooLarge => "payload_too_large",
             Self::UnsupportedMediaType => "unsupported_media_type",
@@ -286,6 +294,13 @@ impl From<AppError> for Problem {
             AppError::TooOften { .. } => Code::RateLimited,
             AppError::StillRunning { .. } => Code::StillRunning,
             AppError::NotAvailable(_) => Code::NotAvailable,
+            AppError::BackupCorrupt { .. } => Code::BackupCorrupt,
+            AppError::Pinned(_) => Code::Pinned,
+            AppError::TooLarge { .. } => Code::PayloadTooLarge,
+            AppError::Scan(error) => match error.field() {
+                Some(_) => Code::ValidationFailed,
+                None => Code::BadJson,
+            },
             AppError::PreconditionFailed(_) => Code::PreconditionFailed,
             AppError::IdempotencyMismatch => Code::IdempotencyMismatch,
             AppError::IdempotencyInProgress => Code::IdempotencyInProgress,

@@ -1,7 +1,7 @@
 //! Which route a path belongs to, for metrics, access rules and logs.
 
 /// The templates of all routes; a route's index is its number in the metrics.
-pub const ROUTES: [&str; 50] = [
+pub const ROUTES: [&str; 59] = [
     "/v1/calls",
     "/v1/calls/{call_id}/outcome",
     "/v1/outcomes",
@@ -37,6 +37,15 @@ pub const ROUTES: [&str; 50] = [
     "/v1/schedules/{name}/runs",
     "/v1/schedules/{name}",
     "/v1/schedules",
+    "/v1/backups/latest",
+    "/v1/backups/{id}/data/{key}",
+    "/v1/backups/{id}/data",
+    "/v1/backups/{id}/verify",
+    "/v1/backups/{id}/restore",
+    "/v1/backups/{id}/restores",
+    "/v1/backups/{id}/pin",
+    "/v1/backups/{id}",
+    "/v1/backups",
     "/v1/events",
     "/v1/tokens/{id}",
     "/v1/tokens",
@@ -92,6 +101,12 @@ pub fn template(route: usize) -> &'static str {
 #[must_use]
 pub fn is_routine(route: usize) -> bool {
     is_hot(route) || matches!(template(route), "/livez" | "/readyz" | "/healthz" | "/health" | "/metrics")
+}
+
+/// Whether its bodies may be so long that only a stop in them counts against the time of a request.
+#[must_use]
+pub fn is_long(route: usize) -> bool {
+    matches!(template(route), "/v1/backups" | "/v1/backups/{id}/restore" | "/v1/backups/{id}/verify")
 }
 
 /// Whether requests to it are most of all requests.

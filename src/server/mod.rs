@@ -104,7 +104,9 @@ impl Server {
         let telemetry = Arc::new(Telemetry::new(&ROUTES)?);
         let outbound = Outbound::new(config.outbound.clone());
         let board =
-            Board::load(clock, store, config.limits.clone(), telemetry, outbound).await.map_err(broken)?;
+            Board::load(clock, store, config.limits.clone(), telemetry, outbound, config.backups.clone())
+                .await
+                .map_err(broken)?;
         if let Some(token) = &config.token {
             board.tokens.accept(token);
         }
@@ -120,6 +122,7 @@ impl Server {
         let state = AppState {
             board: Arc::clone(&board),
             body_limit: config.max_body_bytes,
+            body_timeout: config.request_timeout,
             draining: Arc::new(AtomicBool::new(false)),
             shutdown: CancellationToken::new(),
         };

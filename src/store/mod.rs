@@ -3,6 +3,7 @@
 mod error;
 mod open;
 mod pairs;
+pub mod seal;
 pub mod sqlite;
 mod writer;
 

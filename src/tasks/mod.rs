@@ -50,6 +50,12 @@ pub fn start(board: &Arc<Board>, tracker: &TaskTracker, stop: &CancellationToken
         Box::pin(async move { board.advance_schedules().await })
     });
     every("prune", Duration::from_secs(30), |board| Box::pin(async move { board.prune().await.map(drop) }));
+    every("verify_backups", Duration::from_secs(10), |board| {
+        Box::pin(async move { board.verify_backups().await })
+    });
+    every("sweep_backups", Duration::from_secs(1), |board| {
+        Box::pin(async move { board.sweep_backups().await })
+    });
     tracker.spawn(flush(Arc::clone(board), stop.clone()));
 }
 

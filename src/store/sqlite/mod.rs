@@ -1,5 +1,7 @@
 //! SQL, one file per table; each function one static statement.
 
+pub mod backups;
+pub mod blobs;
 pub mod board;
 pub mod checks;
 pub mod definitions;

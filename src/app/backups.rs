@@ -1,0 +1,104 @@
+//! Backups: documents that processes leave here and get back byte for byte.
+
+mod blob;
+mod create;
+mod cutter;
+mod list;
+mod read;
+mod restore;
+mod sweep;
+mod tally;
+mod upload;
+mod verify;
+pub mod view;
+
+use std::sync::{Arc, atomic::AtomicBool};
+
+use foldhash::HashMap;
+use parking_lot::Mutex;
+use tokio::sync::Semaphore;
+
+use super::{AppError, Board};
+use crate::{
+    domain::{Seconds, Time, backup::BackupId, check::Observation},
+    store::{
+        seal::Sealer,
+        sqlite::backups::{BackupRow, TypeRow, backup_get},
+    },
+};
+
+pub use create::NewBackup;
+pub use list::BackupQuery;
+pub use read::{Reading, Span};
+pub use restore::{NewRestore, RestoreView};
+pub use tally::Chunks;
+pub use upload::{Received, Upload};
+pub use verify::Verdict;
+pub use view::BackupView;
+
+/// How backups are kept.
+#[derive(Clone, Debug)]
+pub struct BackupOptions {
+    /// The most bytes of one backup's request.
+    pub max_bytes: u64,
+    /// zstd's level; none for no compression.
+    pub level: Option<i32>,
+    /// How many are received at once; further ones wait.
+    pub max_uploads: usize,
+    /// How old a verification may be before it is repeated.
+    pub verify_interval: Seconds,
+}
+
+impl Default for BackupOptions {
+    fn default() -> Self {
+        Self { max_bytes: 1 << 30, level: Some(3), max_uploads: 8, verify_interval: Seconds::whole(86_400) }
+    }
+}
+
+/// What the board keeps in memory about backups.
+#[derive(Debug)]
+pub struct Backups {
+    pub(super) options: BackupOptions,
+    pub(super) sealer: Arc<Sealer>,
+    uploads: Arc<Semaphore>,
+    /// How many read each blob: what is read is not swept.
+    reading: Mutex<HashMap<i64, usize>>,
+    /// What there is, by type, as of the last look.
+    types: Mutex<Arc<Vec<TypeRow>>>,
+    /// What is stored for all together, as of the last look.
+    chunks: Mutex<Chunks>,
+    /// Whether `types` and `chunks` may be out of date.
+    changed: AtomicBool,
+    /// What the check of backups was told last, and when.
+    told: Mutex<Option<(Observation, Time)>>,
+}
+
+impl Backups {
+    pub(super) fn new(options: BackupOptions) -> Self {
+        Self {
+            sealer: Arc::new(Sealer::new(options.level)),
+            uploads: Arc::new(Semaphore::new(options.max_uploads)),
+            reading: Mutex::default(),
+            types: Mutex::default(),
+            chunks: Mutex::default(),
+            changed: AtomicBool::new(true),
+            told: Mutex::default(),
+            options,
+        }
+    }
+
+    /// The most bytes of one backup's request.
+    #[must_use]
+    pub fn max_bytes(&self) -> u64 {
+        self.options.max_bytes
+    }
+}
+
+impl Board {
+    /// What is known of a backup.
+    pub(super) async fn backup_row(&self, id: &BackupId) -> Result<BackupRow, AppError> {
+        backup_get(&self.store.readers, id.as_str())
+            .await?
+            .ok_or_else(|| AppError::NotFound { resource: "backup", name: id.to_string() })
+    }
+}

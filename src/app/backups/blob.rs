@@ -1,0 +1,132 @@
+//! Writing chunks into a blob.
+
+use std::sync::Arc;
+
+use crate::{
+    app::{AppError, Board, text::hex},
+    store::{
+        Connection, StoreError,
+        seal::{ChunkHash, PlainChunk},
+        sqlite::blobs::{ChunkRow, blob_drop, blob_open, chunk_add, chunk_refer, chunks_known},
+    },
+};
+
+/// A blob that is being written. Dropped before it is kept, it is given up.
+#[derive(Debug)]
+pub(super) struct OpenBlob {
+    board: Arc<Board>,
+    id: i64,
+    is_kept: bool,
+}
+
+impl OpenBlob {
+    pub(super) async fn new(board: &Arc<Board>) -> Result<Self, StoreError> {
+        let writer = &board.store.writer;
+        let id = writer.write(|connection| Box::pin(async move { blob_open(connection).await })).await?;
+        Ok(Self { board: Arc::clone(board), id, is_kept: false })
+    }
+
+    /// One that was opened within another transaction.
+    pub(super) fn adopt(board: &Arc<Board>, id: i64) -> Self {
+        Self { board: Arc::clone(board), id, is_kept: false }
+    }
+
+    pub(super) fn id(&self) -> i64 {
+        self.id
+    }
+
+    /// Something refers to it now.
+    pub(super) fn kept(mut self) {
+        self.is_kept = true;
+    }
+}
+
+impl Drop for OpenBlob {
+    fn drop(&mut self) {
+        if self.is_kept {
+            return;
+        }
+        let id = self.id;
+        // If the writer takes nothing now, the next start drops what is open.
+        drop(
+            self.board
+                .store
+                .writer
+                .submit(move |connection| Box::pin(async move { blob_drop(connection, id).await }), |()| ()),
+        );
+    }
+}
+
+/// A chunk on its way into a blob.
+#[derive(Clone, Debug)]
+pub(super) enum Incoming {
+    /// It should be stored already.
+    Known { start: i64, hash: ChunkHash },
+    /// It is new.
+    New(ChunkRow),
+}
+
+/// What a batch of chunks did.
+#[derive(Debug)]
+pub(super) enum Written {
+    /// All are there; new ones took so many bytes.
+    All { stored: u64 },
+    /// These are not stored after all: they were deleted meanwhile. The others are there.
+    Missing { stored: u64, hashes: Vec<ChunkHash> },
+}
+
+/// Packs chunks, leaving out those that are stored already.
+pub(super) async fn pack(board: &Arc<Board>, chunks: Vec<PlainChunk>) -> Result<Vec<Incoming>, AppError> {
+    let names: Vec<String> = chunks.iter().map(|chunk| hex(&chunk.hash)).collect();
+    let known =
+        chunks_known(&board.store.readers, &serde_json::to_string(&names).unwrap_or_default()).await?;
+    pack_unless(board, chunks, move |hash| known.iter().any(|known| known[..] == hash[..])).await
+}
+
+/// Packs chunks, all of them that are not `known`.
+pub(super) async fn pack_unless(
+    board: &Arc<Board>,
+    chunks: Vec<PlainChunk>,
+    known: impl Fn(&ChunkHash) -> bool + Send + 'static,
+) -> Result<Vec<Incoming>, AppError> {
+    let sealer = Arc::clone(&board.backups.sealer);
+    let work = move || {
+        let mut seen = foldhash::HashSet::default();
+        let pack = |chunk: &PlainChunk| {
+            if known(&chunk.hash) || !seen.insert(chunk.hash) {
+                let start = i64::try_from(chunk.start).unwrap_or(i64::MAX);
+                return Incoming::Known { start, hash: chunk.hash };
+            }
+            Incoming::New(sealer.seal(chunk))
+        };
+        chunks.iter().map(pack).collect()
+    };
+    tokio::task::spawn_blocking(work).await.map_err(|_| AppError::Storage(StoreError::Closed))
+}
+
+/// Puts chunks into a blob, within a transaction.
+pub(super) async fn put(
+    connection: &mut Connection,
+    blob: i64,
+    chunks: &[Incoming],
+) -> Result<Written, StoreError> {
+    let (mut stored, mut missing) = (0, Vec::new());
+    for chunk in chunks {
+        match chunk {
+            Incoming::New(row) => {
+                if chunk_add(connection, blob, row).await? {
+                    stored += row.content.as_ref().map_or(0, Vec::len) as u64;
+                }
+            }
+            Incoming::Known { start, hash } => {
+                if !chunk_refer(connection, blob, *start, hash).await? {
+                    missing.push(*hash);
+                }
+            }
+        }
+    }
+    Ok(match missing {
+        none if none.is_empty() => Written::All { stored },
+        hashes => Written::Missing { stored, hashes },
+    })
+}

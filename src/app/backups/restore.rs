@@ -1,0 +1,121 @@
+//! Taking a backup back: who did, when, and why.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{Reading, Span, view::instant};
+use crate::{
+    app::{AppError, Board, journal::NewEvent},
+    domain::{Name, backup::BackupId},
+    store::sqlite::backups::{RestoreRow, restore_add, restores_before},
+};
+
+/// What is said of a restore.
+#[derive(Clone, Debug, Default)]
+pub struct NewRestore {
+    /// By which client.
+    pub client: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+    /// By whose token.
+    pub actor: Option<Arc<str>>,
+    /// The backup of the state before.
+    pub pre_restore: Option<String>,
+}
+
+/// Something that was taken back.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct RestoreView {
+    /// Its number.
+    pub id: i64,
+    /// What.
+    pub backup_id: String,
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    pub timestamp: Timestamp,
+    /// By whose token.
+    pub actor: Option<String>,
+    /// By which client.
+    pub client: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+    /// The backup of the state before.
+    pub pre_restore_backup_id: Option<String>,
+}
+
+impl From<RestoreRow> for RestoreView {
+    fn from(row: RestoreRow) -> Self {
+        Self {
+            id: row.id,
+            backup_id: row.backup_id,
+            timestamp: instant(row.at),
+            actor: row.actor,
+            client: row.client,
+            reason: row.reason,
+            pre_restore_backup_id: row.pre_restore,
+        }
+    }
+}
+
+impl Board {
+    /// Reads a backup whole and notes that it was taken back. When this returns, the note is on disk.
+    pub async fn backup_restore(
+        self: &Arc<Self>,
+        id: &BackupId,
+        new: NewRestore,
+    ) -> Result<(RestoreView, Reading), AppError> {
+        let reading = self.backup_read(id, &Span::All).await?;
+        let backup_type = self.backup_row(id).await?.backup_type;
+        let mut row = RestoreRow {
+            id: 0,
+            backup_id: id.to_string(),
+            at: self.clock.wall_nanos(),
+            actor: new.actor.as_deref().map(str::to_owned),
+            client: new.client,
+            reason: new.reason,
+            pre_restore: new.pre_restore,
+        };
+        let board = Arc::clone(self);
+        let view = self
+            .store
+            .writer
+            .write_then(
+                move |connection| {
+                    Box::pin(async move {
+                        row.id = restore_add(connection, &row).await?;
+                        Ok(RestoreView::from(row))
+                    })
+                },
+                move |view| {
+                    if let Ok(name) = Name::try_from(backup_type) {
+                        let kind = "backup.restored";
+                        let event =
+                            NewEvent { at: board.clock.wall(), kind, resource: "backup", name: &name };
+                        board.journal.record(&event, &view, None);
+                    }
+                    view
+                },
+            )
+            .await?;
+        Ok((view, reading))
+    }
+
+    /// Up to `limit` restores before `before`, newest first, of one backup or of all; and the cursor of the next page.
+    pub async fn restores(
+        &self,
+        id: Option<&BackupId>,
+        before: Option<i64>,
+        limit: usize,
+    ) -> Result<(Vec<RestoreView>, Option<i64>), AppError> {
+        let most = i64::try_from(limit).unwrap_or(1000) + 1;
+        let before = before.unwrap_or(i64::MAX);
+        let mut rows = restores_before(&self.store.readers, id.map(BackupId::as_str), before, most).await?;
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let next = rows.last().filter(|_| more).map(|row| row.id);
+        Ok((rows.into_iter().map(RestoreView::from).collect(), next))
+    }
+}
