@@ -7,6 +7,8 @@
     reason = "a test that cannot go on has failed; clippy knows only #[test] functions as tests"
 )]
 
+mod backups;
+mod backups_crash;
 mod bad_input;
 mod breakers;
 mod calls;
