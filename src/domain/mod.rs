@@ -10,6 +10,7 @@ pub mod name;
 pub mod object;
 pub mod quantity;
 pub mod retry;
+pub mod scan;
 pub mod schedule;
 pub mod time;
 pub mod window;
