@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    domain::{InvalidConfig, Name, StateName, check::CheckKind, scan::ScanError},
+    domain::{InvalidConfig, Name, StateName, check::CheckKind},
     store::StoreError,
 };
 
@@ -80,9 +80,9 @@ pub enum AppError {
         /// How large it may be.
         limit: u64,
     },
-    /// The body is not the JSON that it should be.
-    #[error(transparent)]
-    Scan(#[from] ScanError),
+    /// The body is not JSON.
+    #[error("the body is not JSON: {0}")]
+    BadJson(String),
     /// `If-Match` or `If-None-Match` did not hold.
     #[error("{0}")]
     PreconditionFailed(&'static str),

@@ -65,7 +65,7 @@ async fn backup_create(
     request: Request,
 ) -> Result<Response, Problem> {
     let at = state.board.clock.wall();
-    let received = receive(&state, request, "data").await?;
+    let received = receive(&state, request, "data", b"").await?;
     if !received.is_present {
         return Err(Problem::invalid("data", "missing field `data`"));
     }

@@ -297,10 +297,7 @@ impl From<AppError> for Problem {
             AppError::BackupCorrupt { .. } => Code::BackupCorrupt,
             AppError::Pinned(_) => Code::Pinned,
             AppError::TooLarge { .. } => Code::PayloadTooLarge,
-            AppError::Scan(error) => match error.field() {
-                Some(_) => Code::ValidationFailed,
-                None => Code::BadJson,
-            },
+            AppError::BadJson(_) => Code::BadJson,
             AppError::PreconditionFailed(_) => Code::PreconditionFailed,
             AppError::IdempotencyMismatch => Code::IdempotencyMismatch,
             AppError::IdempotencyInProgress => Code::IdempotencyInProgress,

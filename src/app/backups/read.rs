@@ -25,7 +25,7 @@ const BATCH: usize = 16;
 /// Batches that are read at once.
 const BATCHES: usize = 2;
 /// What is as small as this is in memory as a whole before the first byte of it is sent.
-const SMALL: u64 = 8 << 20;
+const SMALL: u64 = 2 << 20;
 
 /// Which part of a backup.
 #[derive(Clone, Debug)]

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     app::{AppError, Board},
-    domain::scan::{Document, ScanLimits, Scanner},
+    domain::scan::{Document, ScanError, ScanLimits, Scanner},
     store::{StoreError, seal::PlainChunk},
 };
 
@@ -26,6 +26,7 @@ const BATCHES: usize = 3;
 #[derive(Debug)]
 pub struct Upload {
     board: Arc<Board>,
+    streamed: &'static str,
     scanner: Scanner,
     cutter: Cutter,
     hash: Sha256,
@@ -61,6 +62,7 @@ impl Upload {
             Arc::clone(&board.backups.uploads).acquire_owned().await.map_err(|_| StoreError::Closed)?;
         Ok(Self {
             board: Arc::clone(board),
+            streamed,
             scanner: Scanner::new(streamed, LIMITS),
             cutter: Cutter::default(),
             hash: Sha256::new(),
@@ -84,10 +86,11 @@ impl Upload {
         // A decoded body may come in one large frame; what is not cut yet must stay small.
         for part in frame.chunks(BATCH / 4) {
             let (hash, cutter) = (&mut self.hash, &mut self.cutter);
-            self.scanner.feed(part, &mut |bytes| {
+            let fed = self.scanner.feed(part, &mut |bytes| {
                 hash.update(bytes);
                 cutter.push(bytes);
-            })?;
+            });
+            fed.map_err(|error| refused(self.streamed, &error))?;
             self.collect(false);
             if self.batch_bytes >= BATCH {
                 self.send().await?;
@@ -99,8 +102,8 @@ impl Upload {
     /// The body is over.
     pub async fn finish(mut self) -> Result<Received, AppError> {
         self.collect(true);
-        let Self { scanner, hash, mut running, mut stored, blob, batch, .. } = self;
-        let scanned = scanner.finish()?;
+        let Self { streamed, scanner, hash, mut running, mut stored, blob, batch, .. } = self;
+        let scanned = scanner.finish().map_err(|error| refused(streamed, &error))?;
         while let Some(done) = running.join_next().await {
             stored += done.map_err(|_| StoreError::Closed)??;
         }
@@ -140,6 +143,21 @@ impl Upload {
         self.running.spawn(async move { write(&board, blob, batch).await });
         Ok(())
     }
+}
+
+/// What the sender is told; the streamed field is named as it is in the body.
+fn refused(streamed: &str, error: &ScanError) -> AppError {
+    let field = match error {
+        ScanError::BadJson { .. } => return AppError::BadJson(error.to_string()),
+        ScanError::NotAnObject | ScanError::TooDeep { .. } | ScanError::EnvelopeTooLarge { .. } => "body",
+        ScanError::StreamedNotAnObject
+        | ScanError::DuplicateField
+        | ScanError::InvalidKey { .. }
+        | ScanError::TooManyDocuments { .. } => streamed,
+        ScanError::DuplicateKey(key) => &format!("{streamed}.{key}"),
+        ScanError::NotANumber { field, .. } => field,
+    };
+    AppError::invalid(field, error.to_string())
 }
 
 /// Packs chunks and writes them into a blob; the bytes that new ones took.

@@ -135,7 +135,7 @@ async fn backup_restore(
     // Before a long body is taken.
     state.board.backup(&id).await?;
     let at = state.board.clock.wall();
-    let received = receive(&state, request, "current").await?;
+    let received = receive(&state, request, "current", b"{}").await?;
     let body: RestoreBody<'_> = json::parse(&received.envelope)?;
     let text =
         |field, text: &Option<Text<'_>>| Ok::<_, Problem>(bounded(field, text.as_ref())?.map(str::to_owned));

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use axum::extract::Request;
+use bytes::Bytes;
 use http_body_util::BodyExt;
 use serde::{Deserialize, de::IgnoredAny};
 use utoipa::ToSchema;
@@ -53,11 +54,12 @@ pub(super) fn envelope(body: &[u8]) -> Result<(Name, Labels, bool), Problem> {
     Ok((backup_type, labels, body.pinned))
 }
 
-/// Reads a body to its end. It may take as long as it wants, as long as it does not stop.
+/// Reads a body to its end; one without a byte stands for `if_empty`. It may take as long as it wants, as long as it does not stop.
 pub(super) async fn receive(
     state: &AppState,
     request: Request,
     streamed: &'static str,
+    if_empty: &'static [u8],
 ) -> Result<Received, Problem> {
     expect_json(request.headers())?;
     let limit = state.board.backups.max_bytes();
@@ -69,6 +71,7 @@ pub(super) async fn receive(
     let mut upload = tokio::time::timeout(patience, Upload::begin(&state.board, streamed))
         .await
         .map_err(|_| AppError::Overloaded { retry_after: Duration::from_secs(1) })??;
+    let mut is_empty = true;
     loop {
         let frame = tokio::time::timeout(patience, body.frame()).await.map_err(|_| {
             let seconds = patience.as_secs_f64();
@@ -79,8 +82,12 @@ pub(super) async fn receive(
             Problem::new(Code::BadRequest, format!("the body could not be read: {error}"))
         })?;
         if let Ok(bytes) = frame.into_data() {
+            is_empty &= bytes.is_empty();
             upload.feed(&bytes).await?;
         }
+    }
+    if is_empty {
+        upload.feed(&Bytes::from_static(if_empty)).await?;
     }
     Ok(upload.finish().await?)
 }
