@@ -210,7 +210,7 @@ impl Held<'_> {
 impl Board {
     /// Moves the breakers on whose timers have run out.
     pub fn advance_timers(&self) {
-        for cell in self.timers.due(self.clock.now()) {
+        for (_, cell) in self.timers.due(self.clock.now()) {
             cell.advance(self);
         }
     }

@@ -190,7 +190,8 @@ impl CheckCell {
     }
 
     /// Has the board's timer look at the check when there is something to do. One outstanding look is enough: when its
-    /// time has come, this is asked again.
+    /// time has come, this is asked again. An earlier one takes its place; what is left of it in the heap is dropped there
+    /// when its time comes.
     fn arm(self: &Arc<Self>, board: &Board, inner: &mut Inner) {
         let waits = self.queued.load(Ordering::Relaxed) || inner.flight.is_some();
         let run = (!waits && board.runs.are_enabled()).then(|| inner.check.next_run()).flatten();

@@ -52,14 +52,21 @@ impl<C> Timers<C> {
         self.heap.lock().push(Reverse(Timer { at, cell: Arc::downgrade(cell) }));
     }
 
-    /// Takes those whose time has come.
+    /// Takes those whose time has come, each with that time.
     #[must_use]
-    pub fn due(&self, now: Time) -> Vec<Arc<C>> {
+    pub fn due(&self, now: Time) -> Vec<(Time, Arc<C>)> {
         let mut heap = self.heap.lock();
         let mut due = Vec::new();
         while heap.peek().is_some_and(|Reverse(timer)| timer.at <= now) {
-            due.extend(heap.pop().and_then(|Reverse(timer)| timer.cell.upgrade()));
+            let Some(Reverse(Timer { at, cell })) = heap.pop() else { break };
+            due.extend(cell.upgrade().map(|cell| (at, cell)));
         }
         due
+    }
+
+    /// How many are to come.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.heap.lock().len()
     }
 }

@@ -179,3 +179,20 @@ async fn switched_off_nothing_runs_by_itself() {
     board.board.set_checks_enabled(true);
     eventually("a run of its own", async || peer.requests().len() == 2).await;
 }
+
+#[tokio::test]
+async fn looks_at_checks_do_not_pile_up() {
+    let board = TestServer::start().await;
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let spec = json!({ "kind": "tcp", "address": format!("127.0.0.1:{port}"), "interval_seconds": 10 });
+    board.put("/v1/checks/c", spec).await;
+    let runs = async || board.get("/v1/checks/c/results?limit=1000").await["items"].as_array().unwrap().len();
+    let mut most = 0;
+    for run in 1..100 {
+        eventually("a run", async || runs().await >= run).await;
+        most = most.max(board.board.runs.looks());
+        board.advance(10.0);
+    }
+    // The next run, and when each of the last results would have turned stale.
+    assert!(most <= 6, "{most} looks at one check");
+}

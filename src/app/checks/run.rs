@@ -101,8 +101,12 @@ impl CheckCell {
         self.ended.notify_waiters();
     }
 
-    /// The timer's time has come: does what is due.
-    pub(super) fn wake(self: &Arc<Self>, board: &Board) {
+    /// The timer's time `at` has come: does what is due. A look that an earlier one has replaced meanwhile is none, or each
+    /// would bring about another for ever.
+    pub(super) fn wake(self: &Arc<Self>, board: &Board, at: Time) {
+        if self.inner.lock().wake != Some(at) {
+            return;
+        }
         let is_due = |check: &crate::domain::check::Check, now: Time| {
             check.next_run().is_some_and(|at| at <= now) && board.runs.are_enabled()
         };

@@ -66,6 +66,12 @@ impl Runs {
         (self.most.saturating_sub(self.places.available_permits()), self.ready.lock().len())
     }
 
+    /// Looks that are to come, those that a later one has made needless included.
+    #[must_use]
+    pub fn looks(&self) -> usize {
+        self.timers.len()
+    }
+
     /// Puts a check in line, unless it stands there already.
     pub(super) fn enqueue(&self, cell: &Arc<CheckCell>) {
         if !cell.queued.swap(true, Ordering::Relaxed) {
@@ -106,8 +112,8 @@ impl Board {
                 }
             }
         }
-        for cell in self.runs.timers.due(self.clock.now()) {
-            cell.wake(self);
+        for (at, cell) in self.runs.timers.due(self.clock.now()) {
+            cell.wake(self, at);
         }
         self.start_runs();
     }
