@@ -31,13 +31,19 @@ pub fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Problem> {
     Err(explain::<T>(body, &error))
 }
 
+/// What serde_json says when a word of an enumeration is expected and something else than a text comes.
+const NOT_A_WORD: &str = "expected value";
+
 fn explain<'a, T: Deserialize<'a>>(body: &'a [u8], error: &serde_json::Error) -> Problem {
     if body.trim_ascii().is_empty() {
         return Problem::new(Code::BadJson, "the body is empty; a JSON document is needed");
     }
-    let is_number = error.to_string().starts_with("number out of range");
+    let text = error.to_string();
+    let is_number = text.starts_with("number out of range");
+    // What is not one of several words, such as null, is a syntax error to serde_json.
+    let is_value = error.classify() == Category::Data || text.starts_with(NOT_A_WORD);
     let is_json = || serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok();
-    if is_number || error.classify() == Category::Data && is_json() {
+    if is_number || is_value && is_json() {
         return name_field::<T>(body);
     }
     // Python's json.dumps writes bare NaN and Infinity. That is a value out of range more than a typing error.
@@ -57,6 +63,8 @@ fn name_field<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Problem {
         Err(error) => {
             let message = error.inner().to_string();
             let message = message.split(" at line ").next().unwrap_or(&message).to_owned();
+            let message =
+                if message == NOT_A_WORD { "must be one of the known words".to_owned() } else { message };
             let path = error.path().to_string();
             let field = match (path.as_str(), quoted(&message)) {
                 (".", Some(field)) => field.to_owned(),
@@ -201,6 +209,14 @@ mod tests {
     #[expect(dead_code, reason = "only parsed")]
     struct Inner {
         failure_rate: f64,
+        #[serde(default)]
+        word: Option<Word>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Word {
+        Known,
     }
 
     fn refused(body: &str) -> (Code, String) {
@@ -236,6 +252,10 @@ mod tests {
             (r#"{"inner":{"failure_rat":1}}"#, "inner.failure_rat"),
             (r#"{"inner":{"failure_rate":1,"failure_rate":2}}"#, "inner.failure_rate"),
             (r#"{"other":1}"#, "other"),
+            (r#"{"inner":{"failure_rate":1,"word":true}}"#, "inner.word"),
+            (r#"{"inner":{"failure_rate":1,"word":1}}"#, "inner.word"),
+            (r#"{"inner":{"failure_rate":1,"word":[]}}"#, "inner.word"),
+            (r#"{"inner":{"failure_rate":1,"word":"other"}}"#, "inner.word"),
         ] {
             let (code, text) = refused(body);
             assert_eq!(code, Code::ValidationFailed, "{body} {text}");
@@ -243,5 +263,6 @@ mod tests {
         }
         assert!(refused(r#"{"inner":{"failure_rat":1}}"#).1.contains("did you mean `failure_rate`?"));
         assert_eq!(refused(r#"{"a":"NaN","b":}"#).0, Code::BadJson);
+        assert_eq!(refused(r#"{"inner":{"failure_rate":1,"word":}}"#).0, Code::BadJson);
     }
 }
