@@ -1,10 +1,10 @@
 //! Time zones by their IANA name.
 
-use jiff::tz::{self, TimeZone};
+use jiff::tz::{TimeZone, TimeZoneDatabase};
 
 use crate::domain::InvalidConfig;
 
-/// A time zone that the tz database knows: the machine's, or else the one built in.
+/// A time zone that the tz database knows: the one built in, so that it is the same on every machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Zone {
     name: String,
@@ -22,7 +22,7 @@ impl Zone {
     pub fn parse(raw: &str) -> Result<Self, InvalidConfig> {
         // Leap seconds and names that stand for the machine's own zone are no zones of the database.
         let foreign = raw.starts_with("right/") || matches!(raw, "localtime" | "posixrules" | "Factory");
-        let rules = TimeZone::get(raw).ok().filter(|zone| !foreign && !zone.is_unknown());
+        let rules = TimeZoneDatabase::bundled().get(raw).ok().filter(|zone| !foreign && !zone.is_unknown());
         match rules.as_ref().and_then(TimeZone::iana_name).map(str::to_owned) {
             Some(name) => Ok(Self { name, rules: rules.unwrap_or(TimeZone::UTC) }),
             None => Err(InvalidConfig { field: "timezone", message: unknown(raw) }),
@@ -51,7 +51,8 @@ fn unknown(raw: &str) -> String {
         let city = name.rsplit('/').next().unwrap_or(&name);
         strsim::jaro_winkler(&name, &wanted).max(strsim::jaro_winkler(city, &wanted))
     };
-    let known = tz::db().available().map(|name| name.as_str().to_owned());
+    let database = TimeZoneDatabase::bundled();
+    let known = database.available().map(|name| name.as_str().to_owned());
     let nearest = known.map(|name| (likeness(&name), name)).max_by(|a, b| a.0.total_cmp(&b.0));
     match nearest {
         Some((likeness, name)) if likeness > 0.8 => {
