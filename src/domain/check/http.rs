@@ -230,6 +230,9 @@ fn checked_url(raw: &str) -> Result<Url, InvalidConfig> {
     if !url.username().is_empty() || url.password().is_some() {
         return invalid("url", "must not hold a user or password; send an Authorization header");
     }
+    if url.port() == Some(0) {
+        return invalid("url", "must not have port 0: nobody can listen there");
+    }
     Ok(url)
 }
 

@@ -73,6 +73,7 @@ fn what_is_refused_is_named() {
         (json!({"kind": "http", "url": "ftp://a.b"}), "url"),
         (json!({"kind": "http", "url": "https://u:p@a.b"}), "url"),
         (json!({"kind": "http", "url": "nonsense"}), "url"),
+        (json!({"kind": "http", "url": "http://a.b:0/"}), "url"),
         (http(&json!({"interval_seconds": 0.9})), "interval_seconds"),
         (http(&json!({"timeout_seconds": 61})), "timeout_seconds"),
         (http(&json!({"slow_seconds": 3})), "slow_seconds"),

@@ -23,7 +23,7 @@ const SOURCE: TargetFields = TargetFields {
 
 /// What to do when a schedule is due.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields, expecting = "an object with a `kind`")]
 pub enum ActionSpec {
     /// Run health checks and keep the report as the run's output. The run fails if they are red, and if there are none.
     RunChecks {
@@ -77,7 +77,7 @@ pub enum ActionSpec {
 
 /// Where the state of a backup comes from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields, expecting = "an object with a `kind`")]
 pub enum BackupSourceSpec {
     /// The board's own configuration and state.
     Board {},

@@ -96,6 +96,9 @@ fn check_url(url: &str) -> Result<(), &'static str> {
         Err("must have no user in it; send an authorization header")
     } else if !is_authority(authority) {
         Err("must name a host, and at most a port after it")
+    } else if url::Url::parse(url).is_err() {
+        // As whoever calls it reads it: 999.1.1.1 and 1.2.3.4.5 are no addresses, and names neither.
+        Err("must name a host that can exist")
     } else {
         Ok(())
     }
