@@ -6,6 +6,7 @@ use foldhash::HashMap;
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use super::{Board, Limits, checks::CheckCell, definitions::Resource, journal::NewEvent, registry::Registry};
@@ -20,6 +21,11 @@ use crate::domain::{
 const TOLD_EVERY: Duration = Duration::from_secs(60);
 /// Ad hoc gates whose last answer is remembered.
 const AD_HOC: usize = 1024;
+/// How much of what stands in the way an event names: labels may select every check of the board.
+const TOLD_BLOCKING: usize = 32;
+
+/// What an ad hoc gate is remembered by: it may be described at length.
+type Fingerprint = [u8; 32];
 
 /// One live gate.
 #[derive(Debug)]
@@ -71,7 +77,7 @@ pub struct AdHoc(Mutex<AdHocInner>);
 #[derive(Debug, Default)]
 struct AdHocInner {
     all: Record,
-    each: HashMap<String, Record>,
+    each: HashMap<Fingerprint, Record>,
 }
 
 impl AdHoc {
@@ -81,7 +87,7 @@ impl AdHoc {
         self.0.lock().all
     }
 
-    fn note(&self, gate: String, allowed: bool, now: Time) -> bool {
+    fn note(&self, gate: Fingerprint, allowed: bool, now: Time) -> bool {
         let mut inner = self.0.lock();
         inner.all.note(allowed, now);
         if inner.each.len() >= AD_HOC {
@@ -158,7 +164,10 @@ pub struct GateVerdict {
 #[derive(Clone, Debug, Serialize)]
 struct Refusal<'a> {
     overall_status: Status,
+    /// The worst of it.
     blocking: &'a [Blocking],
+    /// How much there is.
+    blocking_count: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     gate: Option<GateSpec>,
 }
@@ -232,7 +241,7 @@ impl Board {
         let config = GateConfig::try_from(spec)?;
         let verdict = config.evaluate(&Now(self));
         let spec = GateSpec::from(&config);
-        let key = serde_json::to_string(&spec).unwrap_or_default();
+        let key = Sha256::digest(serde_json::to_vec(&spec).unwrap_or_default()).into();
         if self.ad_hoc.note(key, verdict.allowed, self.clock.now())
             && let Ok(name) = Name::try_from("ad-hoc")
         {
@@ -243,8 +252,13 @@ impl Board {
 
     fn gate_refused(&self, name: &Name, verdict: &Evaluation, gate: Option<GateSpec>) {
         let event = NewEvent { at: self.clock.wall(), kind: "gate.refused", resource: GateCell::KIND, name };
-        let Evaluation { overall_status, blocking, .. } = verdict;
-        self.journal.record(&event, &Refusal { overall_status: *overall_status, blocking, gate }, None);
+        let refusal = Refusal {
+            overall_status: verdict.overall_status,
+            blocking: &verdict.blocking[..verdict.blocking.len().min(TOLD_BLOCKING)],
+            blocking_count: verdict.blocking.len(),
+            gate,
+        };
+        self.journal.record(&event, &refusal, None);
     }
 
     fn verdict(&self, verdict: Evaluation) -> GateVerdict {

@@ -25,7 +25,7 @@ use crate::{
         definitions::Precondition,
         gates::{GateAnswer, GateCell, GateVerdict},
     },
-    domain::gate::GateSpec,
+    domain::gate::{Blocking, GateSpec},
 };
 
 /// When a refused caller may ask again: evaluations cost little.
@@ -100,7 +100,14 @@ struct GateQuery {
     strict: bool,
 }
 
+/// A named gate is asked as it is declared: there is nothing to say.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
 /// Asks a gate: may I go? It fails closed: what does not exist, is stale or cannot be known, stands in the way.
+///
+/// A named gate looks at what it was declared with: a body with more than `{}` in it is refused.
 ///
 /// Each refusal that comes after an admission is an event `gate.refused`; while it goes on, there is one a minute.
 #[utoipa::path(post, path = "/v1/gates/{name}/evaluate", tag = "gates",
@@ -110,7 +117,10 @@ async fn gate_evaluate(
     State(state): State<AppState>,
     NamePath(name): NamePath,
     Query(query): Query<GateQuery>,
+    body: JsonBytes,
 ) -> Result<Response, Problem> {
+    // Whoever names checks here must not take the answer for one about them.
+    body.parse_or_empty::<Nothing>()?;
     let cell = state.board.find::<GateCell>(name.as_str())?;
     Ok(answer(query, state.board.gate_evaluate(&cell)))
 }
@@ -131,12 +141,23 @@ fn answer(query: GateQuery, verdict: GateVerdict) -> Response {
     if verdict.allowed || !query.strict {
         return Json(verdict).into_response();
     }
-    let blocking = verdict.blocking.iter().map(|blocking| FieldError {
-        field: blocking.name.clone(),
+    let detail = closed_by(&verdict.blocking);
+    let blocking = verdict.blocking.into_iter().map(|blocking| FieldError {
         message: format!("{}: {}", blocking.status.as_str(), blocking.message),
+        field: blocking.name,
     });
-    Problem::new(Code::GateClosed, format!("the gate is closed by {}", verdict.blocking.len()))
-        .errors(blocking.collect())
-        .retry_after(RETRY_AFTER)
-        .into_response()
+    Problem::new(Code::GateClosed, detail).errors(blocking.collect()).retry_after(RETRY_AFTER).into_response()
+}
+
+/// In a sentence: the worst, and how many others.
+fn closed_by(blocking: &[Blocking]) -> String {
+    let Some(Blocking { kind, name, status, message }) = blocking.first() else {
+        return "the gate is closed".to_owned();
+    };
+    let (kind, status) = (kind.as_str(), status.as_str());
+    let others = match blocking.len() - 1 {
+        0 => String::new(),
+        others => format!(", and by {others} more"),
+    };
+    format!("the gate is closed by {kind} {name}, which is {status} ({message}){others}")
 }

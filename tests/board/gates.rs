@@ -71,6 +71,11 @@ async fn strict_refuses_with_a_status() {
     assert_eq!(response.headers()["retry-after"], "1");
     let problem = assert_problem(response, 503, "gate_closed", "closed").await;
     assert_eq!(problem["errors"][0], json!({ "field": "c", "message": "red: there is no such check" }));
+    assert_eq!(problem["detail"], "the gate is closed by check c, which is red (there is no such check)");
+    let spec = json!({ "checks": ["c", "d"], "breakers": ["b"] });
+    let response = board.send(Method::POST, "/v1/gates/evaluate?strict=true", Some(spec)).await;
+    let problem = assert_problem(response, 503, "gate_closed", "closed").await;
+    assert!(problem["detail"].as_str().unwrap().ends_with(", and by 2 more"), "{problem}");
     push(&board, "c", "green").await;
     assert_eq!(ask().await.status(), 200);
 }
@@ -104,6 +109,34 @@ async fn refusals_are_events_that_do_not_flood() {
 }
 
 #[tokio::test]
+async fn a_named_gate_is_asked_as_it_is_and_nothing_else() {
+    let board = TestServer::start().await;
+    board.put("/v1/gates/g", json!({ "checks": ["c"] })).await;
+    push(&board, "c", "green").await;
+    for body in [None, Some(json!({}))] {
+        assert_eq!(board.send(Method::POST, "/v1/gates/g/evaluate", body).await.status(), 200);
+    }
+    // An answer about c is none about d.
+    let response = board.send(Method::POST, "/v1/gates/g/evaluate", Some(json!({ "checks": ["d"] }))).await;
+    let problem = assert_problem(response, 422, "validation_failed", "checks of its own").await;
+    assert_eq!(problem["errors"][0]["field"], "checks");
+}
+
+#[tokio::test]
+async fn an_event_names_a_part_of_what_is_in_the_way_and_how_much_there_is() {
+    let board = TestServer::start().await;
+    for check in 0..40 {
+        board
+            .put(&format!("/v1/checks/c{check}"), json!({ "kind": "push", "labels": { "team": "x" } }))
+            .await;
+    }
+    let verdict = board.post("/v1/gates/evaluate", json!({ "check_labels": { "team": "x" } })).await;
+    assert_eq!(blockers(&verdict).len(), 40);
+    let event = &board.get("/v1/events?kind=gate.refused").await["items"][0];
+    assert_eq!((blockers(&event["data"]).len(), &event["data"]["blocking_count"]), (32, &json!(40)));
+}
+
+#[tokio::test]
 async fn gates_survive_a_crash() {
     let board = TestServer::start().await;
     board.put("/v1/gates/g", json!({ "checks": ["c"], "max_status": "green" })).await;
@@ -122,8 +155,8 @@ async fn who_may_only_look_may_ask() {
     let viewer = made["token"].as_str().unwrap();
     let gate = json!({ "checks": ["c"] });
     assert_eq!(send(Method::PUT, "/v1/gates/g", "root", gate.clone()).await.unwrap().status(), 201);
-    for path in ["/v1/gates/g/evaluate", "/v1/gates/evaluate"] {
-        assert_eq!(send(Method::POST, path, viewer, gate.clone()).await.unwrap().status(), 200, "{path}");
+    for (path, body) in [("/v1/gates/g/evaluate", json!({})), ("/v1/gates/evaluate", gate.clone())] {
+        assert_eq!(send(Method::POST, path, viewer, body).await.unwrap().status(), 200, "{path}");
     }
     let response = send(Method::PUT, "/v1/gates/g", viewer, gate).await.unwrap();
     assert_problem(response, 403, "forbidden", "a change").await;

@@ -91,6 +91,19 @@ pub enum BlockingKind {
     Alert,
 }
 
+impl BlockingKind {
+    /// In words.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Check => "check",
+            Self::CheckLabels => "check labels",
+            Self::Breaker => "breaker",
+            Self::Alert => "alert",
+        }
+    }
+}
+
 /// One of the things that a gate looks at, with what it weighs.
 struct Finding {
     weight: Status,
