@@ -48,8 +48,10 @@ pub enum AppError {
         /// What it would have to be.
         wanted: &'static str,
     },
-    /// One that may come only so often came too often.
-    #[error("this comes too often")]
+    /// Pings that may come only so often came too often.
+    #[error(
+        "pings of this check come too often: twenty may come at once, and one a second over time; this one was not counted"
+    )]
     TooOften {
         /// When to try again.
         retry_after: Duration,
