@@ -19,10 +19,14 @@ use tokio::{
 };
 use url::Position;
 
-use super::{Fetch, Fetched, Outbound, OutboundError, connect::connect, redirect::Asked, tls, told};
+use super::{
+    Fetch, Fetched, Outbound, OutboundError, connect::connect, head::UntilAnswer, redirect::Asked, tls, told,
+};
 
 /// Bytes of the head of an answer, which has at most 100 headers, too.
 const LONGEST_HEAD: usize = 64 << 10;
+/// Bytes until the answer begins: what is read at once may hold a head and the beginning of the body.
+const LONGEST_START: usize = 4 * LONGEST_HEAD;
 const USER_AGENT: &str = concat!("fuseboard/", env!("CARGO_PKG_VERSION"));
 
 /// What came of one request.
@@ -121,11 +125,13 @@ async fn exchange<S>(stream: S, request: Request<Full<Bytes>>, wish: Wish) -> Re
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let (stream, begun) = UntilAnswer::new(stream, LONGEST_START);
     let mut builder = http1::Builder::new();
     builder.max_buf_size(LONGEST_HEAD);
     let (mut sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(|e| broken(&e))?;
     let mut answer = std::pin::pin!(async move {
         let response = sender.send_request(request).await.map_err(|e| broken(&e))?;
+        begun.tell();
         read(response, wish).await
     });
     // The connection makes progress only when it is polled. Dropped with this future, it closes.

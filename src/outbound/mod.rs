@@ -16,6 +16,7 @@ use crate::clock::Clock;
 
 mod connect;
 mod dial;
+mod head;
 mod http;
 pub mod policy;
 mod redirect;

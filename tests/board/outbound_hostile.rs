@@ -10,9 +10,10 @@ use std::{
 };
 
 use fuseboard::outbound::{Outbound, OutboundError, Policy, policy::network};
+use tokio::io::AsyncWriteExt;
 
 use crate::{
-    peer::{Peer, closed, get, knowing, ok, redirect},
+    peer::{Peer, closed, get, knowing, ok, read_request, redirect},
     raw::within,
 };
 
@@ -153,6 +154,27 @@ async fn no_more_is_read_than_wanted() {
         assert_eq!((answer.body.len(), answer.is_complete), (length, is_complete), "{what}");
         assert!("012345678901234567890123456789".as_bytes().starts_with(&answer.body), "{what}: {answer:?}");
     }
+}
+
+#[tokio::test]
+async fn whoever_tells_to_go_on_without_end_is_left_soon() {
+    let peer = Peer::doing(|mut stream| async move {
+        read_request(&mut stream).await;
+        let interim = "HTTP/1.1 100 Continue\r\n\r\n".repeat(100);
+        while stream.write_all(interim.as_bytes()).await.is_ok() {}
+    })
+    .await;
+    let error = within("a flood", Outbound::default().fetch(get(&peer.url("/")))).await.unwrap_err();
+    assert!(matches!(&error, OutboundError::Broken(why) if why.contains("no answer")), "{error:?}");
+    // A few are in order.
+    let few = format!("{}{}", "HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n".repeat(20), ok("fine"));
+    let peer = Peer::answering(move |_| few.clone()).await;
+    let answer = within("hints", Outbound::default().fetch(get(&peer.url("/")))).await.unwrap();
+    assert_eq!((answer.status, &answer.body[..]), (200, &b"fine"[..]));
+    // What comes with the head is not counted, nor what comes after it.
+    let peer = Peer::answering(|_| ok(&"x".repeat(900_000))).await;
+    let answer = within("a long body", Outbound::default().fetch(get(&peer.url("/")))).await.unwrap();
+    assert_eq!(answer.body.len(), 900_000);
 }
 
 #[tokio::test]
