@@ -500,6 +500,10 @@ impl File {
         if let Some(name) = self.limiters.keys().find(|name| limiters.contains_key(*name)) {
             return Err(twice("limiter", name));
         }
+        if self.gates.contains_key("evaluate") {
+            // Its path is that of gates without a name.
+            return Err(ConfigError("[gates.evaluate]: the name is taken; choose another one".to_owned()));
+        }
         breakers.extend(self.breakers.clone());
         limiters.extend(self.limiters.clone());
         Ok(Declarations {
@@ -509,7 +513,7 @@ impl File {
                 RetryPolicyConfig::try_from(spec).map(drop)
             })?,
             checks: checked("checks", self.checks.clone(), |spec| CheckConfig::try_from(spec).map(drop))?,
-            seed_checks: checked("health_checks", self.health_checks.push_checks(), |spec| {
+            seed_checks: checked("health_checks", self.health_checks.push_checks()?, |spec| {
                 CheckConfig::try_from(spec).map(drop)
             })?,
             gates: checked("gates", self.gates.clone(), |spec| GateConfig::try_from(spec).map(drop))?,
@@ -523,13 +527,16 @@ impl File {
 }
 
 impl HealthChecksSection {
-    fn push_checks(&self) -> BTreeMap<String, CheckSpec> {
+    fn push_checks(&self) -> Result<BTreeMap<String, CheckSpec>, ConfigError> {
         let interval = self.interval_seconds.map_or(60.0, f64::from);
+        if interval <= 0.0 {
+            return Err(ConfigError("[health_checks] interval_seconds must be more than 0".to_owned()));
+        }
         let spec = CheckSpec {
             stale_after_seconds: Some((interval * 3.0).clamp(1.0, Seconds::MAX)),
             ..CheckSpec::default()
         };
-        self.checks.iter().map(|name| (name.clone(), spec.clone())).collect()
+        Ok(self.checks.iter().map(|name| (name.clone(), spec.clone())).collect())
     }
 }
 
@@ -637,6 +644,11 @@ mod tests {
             ("[checks.a]\nkind = 'push'\nurl = 'http://x'\n", "[checks.a] url: does not apply"),
             ("[gates.a]\n", "[gates.a] checks: "),
             ("[health_checks]\nchecks = ['a b']\n", "[health_checks] \"a b\": a name is"),
+            (
+                "[health_checks]\ninterval_seconds = 0\nchecks = ['a']\n",
+                "[health_checks] interval_seconds must",
+            ),
+            ("[gates.evaluate]\nchecks = ['a']\n", "[gates.evaluate]: the name is taken"),
             (
                 "[schedules.a]\ncron = '61 * * * *'\naction = { kind = 'run_checks' }\n",
                 "[schedules.a] cron: ",

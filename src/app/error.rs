@@ -95,7 +95,9 @@ pub enum AppError {
     #[error("a request with this Idempotency-Key is still being worked on")]
     IdempotencyInProgress,
     /// A bound of the server is reached.
-    #[error("the limit of {limit} {what} is reached")]
+    #[error(
+        "there are {limit} resources of kind {what} already, and no more are allowed; see [limits] of the configuration"
+    )]
     LimitReached {
         /// What is bounded.
         what: &'static str,
