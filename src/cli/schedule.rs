@@ -169,11 +169,20 @@ fn print_runs<'a>(runs: impl IntoIterator<Item = &'a Value>) {
                 format!("{count} ({})", missed["reason"].as_str().unwrap_or_default())
             })),
             Cell::of(&run["actor"]),
-            Cell::of(output.get("message").or(output.get("reason")).unwrap_or(&Value::Null)),
+            outcome(output),
         ]
     };
     let rows: Vec<_> = runs.into_iter().map(row).collect();
     say(&table(&heads, &rows, is_colourful()));
+}
+
+/// What came out of a run, in short: of checks, how all of them were.
+fn outcome(output: &Value) -> Cell {
+    match (output.get("message").or(output.get("reason")), output["overall_status"].as_str()) {
+        (Some(said), _) => Cell::of(said),
+        (None, Some(overall)) => Cell::new(format!("checks are {overall}")),
+        (None, None) => Cell::new(""),
+    }
 }
 
 fn status(run: &Value) -> Cell {

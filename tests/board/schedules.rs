@@ -1,6 +1,9 @@
 //! Schedules: when they run, what is kept of it, and that nothing runs twice.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use fuseboard::{app::schedules::runs::MAX_ACTING, clock::Clock};
 use jiff::Timestamp;
@@ -586,6 +589,10 @@ async fn checks_run_on_time_and_their_report_is_kept() {
         (&named[0]["status"], &named[0]["output"]["checks"]["nobody"]["status"]),
         (&json!("failed"), &json!("red"))
     );
+    let event = &board.get("/v1/events?kind=schedule.run_failed&name=named").await["items"][0]["data"];
+    assert_eq!((&event["reason"], &event["message"]), (&json!("red"), &json!("red: breaker, nobody")));
+    let (_, listed, _) = command(&board, &["runs", "hourly"]).await;
+    assert!(listed.contains("checks are red") && listed.contains("checks are green"), "{listed}");
     let bad = json!({ "cron": "@daily", "action": { "kind": "run_checks", "labels": { "1": "x" } } });
     let refused = board.send(Method::PUT, "/v1/schedules/bad", Some(bad)).await;
     let problem = assert_problem(refused, 422, "validation_failed", "no label").await;
@@ -726,4 +733,34 @@ async fn the_command_line_lists_shows_and_runs_schedules() {
     assert_eq!(code, 2);
     assert!(complaint.contains("there is no schedule named"), "{complaint}");
     assert_eq!(command(&board, &["show", "a/../b"]).await.0, 2);
+}
+
+#[tokio::test]
+async fn what_a_long_downtime_leaves_to_decide_does_not_keep_others_waiting() {
+    let board = start_at("2027-01-10T00:00:00Z").await;
+    for n in 0..20 {
+        put(&board, &format!("s{n}"), checks("* * * * *", json!({ "timezone": "Europe/Berlin" }))).await;
+    }
+    board.advance(6.0 * 86_400.0);
+    let clock = Clock::system();
+    let begun = clock.now();
+    let longest = Arc::new(Mutex::new(Duration::ZERO));
+    let others = tokio::spawn({
+        let (clock, longest) = (clock.clone(), Arc::clone(&longest));
+        async move {
+            let mut last = begun;
+            loop {
+                tokio::task::yield_now().await;
+                let now = clock.now();
+                let mut longest = longest.lock().unwrap();
+                *longest = now.since(last).max(*longest);
+                last = now;
+            }
+        }
+    });
+    board.board.advance_schedules().await.unwrap();
+    others.abort();
+    let (all, longest) = (clock.now().since(begun), *longest.lock().unwrap());
+    assert!(longest * 4 < all, "others waited for {longest:?} of {all:?}");
+    assert_eq!(runs(&board, "s19").await[0]["missed"]["count"], 6 * 24 * 60 - 1);
 }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use futures_util::{StreamExt, stream};
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -24,6 +24,9 @@ use crate::{
 
 /// Schedules that move on at the same time; the others come right after.
 const AT_ONCE: usize = 256;
+
+/// Checks that an event names.
+const NAMED: usize = 10;
 
 /// What a step is for, besides what is due.
 #[derive(Debug)]
@@ -70,14 +73,26 @@ impl Board {
         }
         let now = self.clock.wall();
         let due: Vec<_> = self.schedules.all().into_iter().filter(|cell| cell.is_due(now)).collect();
-        let mut steps = stream::iter(due)
-            .map(|cell| async move { self.schedule_step(&cell, Asked::Nothing, None).await })
-            .buffer_unordered(AT_ONCE);
+        let mut steps = FuturesUnordered::new();
         let mut failed = None;
-        while let Some(done) = steps.next().await {
-            if let Err(AppError::Storage(error)) = done {
-                failed = Some(error);
+        let mut look = |done| match done {
+            Ok(Err(AppError::Storage(error))) => failed = Some(error),
+            Ok(_) => {}
+            Err(broken) => tracing::error!(error = %broken, "a schedule could not move on"),
+        };
+        for cell in due {
+            if steps.len() >= AT_ONCE
+                && let Some(done) = steps.next().await
+            {
+                look(done);
             }
+            let board = Arc::clone(self);
+            steps.push(tokio::spawn(async move { board.schedule_step(&cell, Asked::Nothing, None).await }));
+            // After a long downtime a decision takes milliseconds: others have their turn between two.
+            tokio::task::yield_now().await;
+        }
+        while let Some(done) = steps.next().await {
+            look(done);
         }
         failed.map_or(Ok(()), Err)
     }
@@ -196,9 +211,12 @@ impl Board {
         };
         let said = |field: &str| row.output.as_ref().and_then(|output| output.get(field)?.as_str());
         let data = match row.status {
-            RunStatus::Failed => json!({
-                "run": RunSummary::from(row), "reason": said("reason"), "message": said("message"),
-            }),
+            RunStatus::Failed => {
+                let red = row.output.as_ref().and_then(red_checks);
+                let reason = said("reason").or(red.is_some().then_some("red"));
+                let message = said("message").or(red.as_deref());
+                json!({ "run": RunSummary::from(row), "reason": reason, "message": message })
+            }
             _ => json!({ "run": RunSummary::from(row) }),
         };
         let event = NewEvent { at: self.clock.wall(), kind, resource: ScheduleCell::KIND, name: cell.name() };
@@ -221,6 +239,17 @@ impl ScheduleCell {
     fn is_unsaved(&self) -> bool {
         self.inner.lock().wanted.is_some()
     }
+}
+
+/// What a report of health says of a run that failed for it.
+fn red_checks(output: &Value) -> Option<String> {
+    let checks = output.get("checks")?.as_object()?;
+    let red = checks.iter().filter(|(_, check)| check["status"] == "red" && check["critical"] != false);
+    let mut names: Vec<_> = red.map(|(name, _)| name.as_str()).collect();
+    let more = names.len().saturating_sub(NAMED);
+    names.truncate(NAMED);
+    let and_more = if more == 0 { String::new() } else { format!(" and {more} more") };
+    Some(format!("red: {}{and_more}", names.join(", ")))
 }
 
 /// The answer to somebody who asked for a run.
