@@ -31,7 +31,7 @@ pub fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Problem> {
     Err(explain::<T>(body, &error))
 }
 
-/// What serde_json says when a word of an enumeration is expected and something else than a text comes.
+/// What `serde_json` says when a word of an enumeration is expected and something else than a text comes.
 const NOT_A_WORD: &str = "expected value";
 
 fn explain<'a, T: Deserialize<'a>>(body: &'a [u8], error: &serde_json::Error) -> Problem {
