@@ -2,11 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use divan::{Bencher, black_box};
+use divan::{Bencher, black_box, counter::BytesCount};
 use fuseboard::domain::{
     Time, Tokens,
     breaker::{Breaker, BreakerConfig, Client, Outcome},
     limiter::{Limiter, LimiterConfig, LimiterSpec},
+    scan::{ScanLimits, Scanner},
 };
 
 fn main() {
@@ -52,4 +53,88 @@ fn sliding_window_acquire(bencher: Bencher) {
     let spec =
         LimiterSpec { algorithm, limit: Some(100), period_seconds: Some(1.0), ..LimiterSpec::default() };
     acquire(bencher, spec);
+}
+
+/// Bodies of backups, about 10 MB each.
+#[derive(Clone, Copy, Debug)]
+enum Body {
+    /// Many small objects of numbers and short strings.
+    Trades,
+    /// The same as Python's `json.dumps` writes it with an indent.
+    Indented,
+    /// Text of some kilobytes in each string.
+    LongTexts,
+    /// A third of the text is not ASCII.
+    Cyrillic,
+    /// Arrays and objects, 100 deep.
+    Nested,
+    /// A key for each small value.
+    ManyKeys,
+}
+
+const BODIES: [Body; 6] =
+    [Body::Trades, Body::Indented, Body::LongTexts, Body::Cyrillic, Body::Nested, Body::ManyKeys];
+
+fn body(kind: Body) -> String {
+    let part = |i: u32| {
+        let (price, size) =
+            (f64::from(i.wrapping_mul(7919) % 1_000_003) / 97.0, f64::from(i.wrapping_mul(31) % 9973) / 1e4);
+        let side = if i.wrapping_mul(2_654_435_761) % 5 < 2 { "sell" } else { "buy" };
+        let (id, time) = (i.wrapping_mul(48_271) % 1_000_003, 1_700_000_000 + u64::from(i) * 37);
+        match kind {
+            Body::Trades => format!(
+                r#"{{"id":{id},"symbol":"BTC/USD","side":"{side}","price":{price:.2},"amount":{size},"time":{time},"fee":null,"maker":{}}}"#,
+                i.is_multiple_of(3)
+            ),
+            Body::Indented => format!(
+                "\n      {{\n        \"id\": {id},\n        \"symbol\": \"BTC/USD\",\n        \"side\": \"{side}\",\n        \"price\": {price:.2},\n        \"tags\": [\n          \"a\",\n          {size}\n        ]\n      }}"
+            ),
+            Body::LongTexts => {
+                format!("\"{}\\n\"", "A line of a log, as long as they are. ".repeat(50 + i as usize % 100))
+            }
+            Body::Cyrillic => format!("{{\"note\":\"{}\"}}", "Сделка закрыта, прибыль 12.5 ".repeat(3)),
+            Body::Nested => format!("{}{id}{}", r#"{"a":["#.repeat(50), "]}".repeat(50)),
+            Body::ManyKeys => unreachable!(),
+        }
+    };
+    let mut data = String::from("{\"trades\":[");
+    if matches!(kind, Body::ManyKeys) {
+        let members: Vec<_> =
+            (0..100_000).map(|i| format!("\"position_{i}\":{{\"size\":{i},\"open\":true}}")).collect();
+        data = format!("{{{}}}", members.join(","));
+    } else {
+        for i in 0.. {
+            data += &part(i);
+            if data.len() > 10_000_000 {
+                break;
+            }
+            data.push(',');
+        }
+        data += "]}";
+    }
+    format!(r#"{{"backup_type":"bench","data":{data},"labels":{{}}}}"#)
+}
+
+/// Reading a body in frames of 64 KiB.
+#[divan::bench(args = BODIES, sample_count = 20)]
+fn scan_body(bencher: Bencher, kind: Body) {
+    let body = body(kind);
+    let limits = ScanLimits { depth: 128, envelope: 1 << 16, documents: 1 << 20, key: 255 };
+    bencher.counter(BytesCount::of_str(&body)).bench_local(|| {
+        let mut scanner = Scanner::new("data", limits);
+        let mut length = 0;
+        for frame in body.as_bytes().chunks(1 << 16) {
+            scanner.feed(frame, &mut |bytes| length += bytes.len()).unwrap_or_else(|e| unreachable!("{e}"));
+        }
+        (scanner.finish().map(|scanned| scanned.length), length)
+    });
+}
+
+/// The same with the whole body in memory, by `serde_json`.
+#[divan::bench(args = BODIES, sample_count = 20)]
+fn scan_body_with_serde_json(bencher: Bencher, kind: Body) {
+    let body = body(kind);
+    bencher.counter(BytesCount::of_str(&body)).bench_local(|| {
+        serde_json::from_slice::<&serde_json::value::RawValue>(body.as_bytes()).map(|raw| raw.get().len())
+    });
 }

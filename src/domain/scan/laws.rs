@@ -1,4 +1,4 @@
-//! What holds for every text, with serde_json as the model.
+//! What holds for every text, with `serde_json` as the model.
 
 use std::collections::HashMap;
 

@@ -4,23 +4,28 @@
 //! value of one field is passed on as it comes, byte for byte; all the rest, the *envelope*, is small and kept. What
 //! is passed on has been read, but the body has not ended: it is worth nothing before [`Scanner::finish`] says so.
 //!
-//! The text must be JSON as RFC 8259 has it, in UTF-8 without a byte order mark. As for serde_json's `RawValue`, a `\u`
-//! escape in a value may be half of a surrogate pair: the value is kept as text, and Python writes such. A key of the
-//! streamed object must name characters, since it becomes a name.
+//! The text must be JSON as RFC 8259 has it, in UTF-8 without a byte order mark. As for
+//! `serde_json`'s `RawValue`, a `\u` escape in a value may be half of a surrogate pair: the value is kept as text, and
+//! Python writes such. A key of the streamed object must name characters, since it becomes a name.
 //!
 //! Where the frames are cut changes nothing, not even the error.
 
 mod error;
 mod key;
+mod lanes;
 mod number;
+mod numbers;
 mod object;
 mod skim;
 mod stream;
+mod tokens;
 mod utf8;
 mod value;
 
 #[cfg(test)]
 mod laws;
+#[cfg(test)]
+mod short;
 #[cfg(test)]
 mod tests;
 

@@ -1,6 +1,6 @@
 //! The value that is passed on: an object with a document under each key.
 
-use std::collections::HashSet;
+use foldhash::HashSet;
 
 use super::{
     Document, ScanError, ScanLimits, key,
@@ -27,7 +27,7 @@ pub(super) enum Stop {
 impl Stream {
     pub(super) fn new(limits: ScanLimits) -> Self {
         let object = Object::new(limits.depth.saturating_sub(1), key::longest_text(limits.key));
-        Self { object, limits, keys: HashSet::new(), documents: Vec::new(), length: 0 }
+        Self { object, limits, keys: HashSet::default(), documents: Vec::new(), length: 0 }
     }
 
     pub(super) fn is_closed(&self) -> bool {

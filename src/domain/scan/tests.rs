@@ -216,6 +216,11 @@ fn keys_name_files() {
         assert_eq!(why, message, "{key}");
         assert!(shown.len() <= 64, "{shown}");
     }
+    // What is surely too long is refused before it ends.
+    let ScanError::InvalidKey { key, .. } = refused(format!(r#"{{"data":{{"{much_too_long}"#)) else {
+        panic!()
+    };
+    assert!(key.starts_with(r"\u00e4"), "{key}");
     // Each byte may be written as an escape.
     scan(format!(r#"{{"data":{{"{}":1}}}}"#, r"\u0041".repeat(64))).unwrap();
     // Inside of documents, keys are whatever they are.

@@ -8,6 +8,9 @@ use super::{number::Part, skim};
 /// Levels of nesting that can be told apart.
 pub(super) const MAX_DEPTH: usize = 128;
 
+/// Bytes that most keys of documents do not exceed.
+const SHORT: usize = 32;
+
 /// Why the bytes are not a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
@@ -106,10 +109,12 @@ impl Value {
     /// the byte behind it has been seen. A fault comes with the index of its byte.
     pub(super) fn feed(&mut self, bytes: &[u8]) -> Result<(usize, bool), (usize, Fault)> {
         let mut at = 0;
-        // Where skimming has found something to look at, bytes are taken one by one for a while.
-        let mut careful = 0;
+        // Bytes before this one are taken one by one: where skimming has found something to look at, and the keys of
+        // documents, which are short.
+        let mut careful =
+            if self.state == (State::Text { key: false }) && self.nesting.depth() == 0 { SHORT } else { 0 };
         while at < bytes.len() {
-            if at >= careful {
+            if at >= careful && self.may_skim() {
                 at += skim::skim(self, &bytes[at..]);
                 careful = at + skim::WIDTH;
             }
@@ -117,9 +122,17 @@ impl Value {
                 at += bytes[at..].iter().take_while(|&&byte| is_plain(byte)).count();
             }
             let Some(&byte) = bytes.get(at) else { break };
-            if self.step(byte).map_err(|fault| (at, fault))? {
-                at += 1;
+            if let State::Number(part) = self.state
+                && part.may_end()
+                && part.next(byte).is_none()
+            {
+                self.state = self.ended();
             }
+            if self.state == State::Done {
+                return Ok((at, true));
+            }
+            self.state = self.next(byte).map_err(|fault| (at, fault))?;
+            at += 1;
             if self.state == State::Done {
                 return Ok((at, true));
             }
@@ -127,45 +140,41 @@ impl Value {
         Ok((at, false))
     }
 
-    /// Takes one byte; false if the value has ended before it.
-    fn step(&mut self, byte: u8) -> Result<bool, Fault> {
-        if let State::Number(part) = self.state {
-            match part.next(byte) {
-                Some(next) => {
-                    self.state = State::Number(next);
-                    return Ok(true);
-                }
-                None if part == Part::Minus && byte == b'I' => {
-                    self.state = State::Word { word: "-Infinity", seen: 2 };
-                    return Ok(true);
-                }
-                None if part.may_end() => self.end(),
-                None => return Err(Fault::Syntax("expected a digit")),
-            }
-        }
+    /// Whether more than one token or byte of a string may follow.
+    fn may_skim(&self) -> bool {
         match self.state {
-            State::Text { .. } | State::Escape { .. } | State::Hex { .. } => self.text_step(byte)?,
-            State::Word { word, seen } => self.word_step(word, seen, byte)?,
-            State::Done => return Ok(false),
-            _ if is_blank(byte) => {}
-            _ => self.token(byte)?,
+            State::Text { .. } => true,
+            State::Escape { .. }
+            | State::Hex { .. }
+            | State::Number(_)
+            | State::Word { .. }
+            | State::Done => false,
+            _ => self.nesting.depth() > 0,
         }
-        Ok(true)
+    }
+
+    /// The state behind `byte`.
+    fn next(&mut self, byte: u8) -> Result<State, Fault> {
+        match self.state {
+            State::Text { .. } | State::Escape { .. } | State::Hex { .. } => self.text_byte(byte),
+            State::Number(part) => number(part, byte),
+            State::Word { word, seen } => self.word(word, seen, byte),
+            same if is_blank(byte) => Ok(same),
+            _ => self.token(byte),
+        }
     }
 
     /// The first byte of a token.
-    fn token(&mut self, byte: u8) -> Result<(), Fault> {
+    fn token(&mut self, byte: u8) -> Result<State, Fault> {
         let in_object = self.nesting.in_object();
-        self.state = match (self.state, byte) {
-            (State::Value | State::ValueOrClose, _) if starts_value(byte) => return self.begin(byte),
-            (State::ValueOrClose, b']') => return self.close(),
-            (State::Separator, b'}') if in_object => return self.close(),
-            (State::Separator, b']') if !in_object => return self.close(),
-            (State::KeyOrClose, b'}') => return self.close(),
+        Ok(match (self.state, byte) {
+            (State::Value | State::ValueOrClose, _) if starts_value(byte) => return self.value(byte),
+            (State::ValueOrClose, b']') | (State::KeyOrClose, b'}') => self.close(),
+            (State::Separator, b'}') if in_object => self.close(),
+            (State::Separator, b']') if !in_object => self.close(),
             (State::Key | State::KeyOrClose, b'"') => State::Text { key: true },
-            (State::Colon, b':') => State::Value,
             (State::Separator, b',') if in_object => State::Key,
-            (State::Separator, b',') => State::Value,
+            (State::Colon, b':') | (State::Separator, b',') => State::Value,
             (State::Value, _) => return Err(Fault::Syntax("expected a value")),
             (State::ValueOrClose, _) => return Err(Fault::Syntax("expected a value or ]")),
             (State::Key, _) => return Err(Fault::Syntax("expected a key")),
@@ -173,35 +182,31 @@ impl Value {
             (State::Colon, _) => return Err(Fault::Syntax("expected :")),
             (_, _) if in_object => return Err(Fault::Syntax("expected , or }")),
             (_, _) => return Err(Fault::Syntax("expected , or ]")),
-        };
-        Ok(())
+        })
     }
 
     /// The first byte of a value.
-    fn begin(&mut self, byte: u8) -> Result<(), Fault> {
-        self.state = match byte {
-            b'"' => State::Text { key: false },
-            b'{' | b'[' if self.nesting.is_full() => return Err(Fault::TooDeep),
+    fn value(&mut self, byte: u8) -> Result<State, Fault> {
+        match byte {
+            b'"' => Ok(State::Text { key: false }),
+            b'{' | b'[' if self.nesting.is_full() => Err(Fault::TooDeep),
             b'{' | b'[' => {
                 self.nesting.open(byte == b'{');
-                if byte == b'{' { State::KeyOrClose } else { State::ValueOrClose }
+                Ok(if byte == b'{' { State::KeyOrClose } else { State::ValueOrClose })
             }
             _ => match (Part::first(byte), word(byte)) {
-                (Some(part), _) => State::Number(part),
-                (None, Some(word)) => State::Word { word, seen: 1 },
-                (None, None) => return Err(Fault::Syntax("expected a value")),
+                (Some(part), _) => Ok(State::Number(part)),
+                (None, Some(word)) => Ok(State::Word { word, seen: 1 }),
+                (None, None) => Err(Fault::Syntax("expected a value")),
             },
-        };
-        Ok(())
+        }
     }
 
-    fn text_step(&mut self, byte: u8) -> Result<(), Fault> {
-        self.state = match (self.state, byte) {
+    /// A byte of a string.
+    fn text_byte(&self, byte: u8) -> Result<State, Fault> {
+        Ok(match (self.state, byte) {
             (State::Text { key: true }, b'"') => State::Colon,
-            (State::Text { .. }, b'"') => {
-                self.end();
-                return Ok(());
-            }
+            (State::Text { .. }, b'"') => self.ended(),
             (State::Text { key }, b'\\') => State::Escape { key },
             (State::Text { .. }, 0..0x20) => return Err(Fault::Syntax("a control character in a string")),
             (State::Escape { key }, b'u') => State::Hex { key, left: 4 },
@@ -212,34 +217,36 @@ impl Value {
             }
             (State::Escape { .. } | State::Hex { .. }, _) => return Err(Fault::Syntax("a wrong escape")),
             (same, _) => same,
-        };
-        Ok(())
+        })
     }
 
-    fn word_step(&mut self, word: &'static str, seen: usize, byte: u8) -> Result<(), Fault> {
+    fn word(&self, word: &'static str, seen: usize, byte: u8) -> Result<State, Fault> {
         if word.as_bytes().get(seen) != Some(&byte) {
             return Err(Fault::Syntax("expected a value"));
         }
         if seen + 1 < word.len() {
-            self.state = State::Word { word, seen: seen + 1 };
-            return Ok(());
+            return Ok(State::Word { word, seen: seen + 1 });
         }
-        if word.ends_with(['N', 'y']) {
-            return Err(Fault::NotANumber(word));
-        }
-        self.end();
-        Ok(())
+        if word.ends_with(['N', 'y']) { Err(Fault::NotANumber(word)) } else { Ok(self.ended()) }
     }
 
-    fn close(&mut self) -> Result<(), Fault> {
+    fn close(&mut self) -> State {
         self.nesting.close();
-        self.end();
-        Ok(())
+        self.ended()
     }
 
-    /// A value has ended: this one, or one in it.
-    fn end(&mut self) {
-        self.state = if self.nesting.depth() == 0 { State::Done } else { State::Separator };
+    /// The state behind a value: this one, or one in it.
+    fn ended(&self) -> State {
+        if self.nesting.depth() == 0 { State::Done } else { State::Separator }
+    }
+}
+
+/// A byte of a number.
+fn number(part: Part, byte: u8) -> Result<State, Fault> {
+    match part.next(byte) {
+        Some(next) => Ok(State::Number(next)),
+        None if part == Part::Minus && byte == b'I' => Ok(State::Word { word: "-Infinity", seen: 2 }),
+        None => Err(Fault::Syntax("expected a digit")),
     }
 }
 
