@@ -3,9 +3,11 @@
 pub mod backup;
 pub mod breaker;
 pub mod check;
+pub mod exposition;
 pub mod gate;
 pub mod health;
 pub mod invalid;
+pub mod label_set;
 pub mod limiter;
 pub mod name;
 pub mod object;
@@ -13,11 +15,13 @@ pub mod quantity;
 pub mod retry;
 pub mod scan;
 pub mod schedule;
+pub mod text;
 pub mod time;
 pub mod window;
 
 pub use breaker::StateName;
 pub use invalid::InvalidConfig;
+pub use label_set::LabelSet;
 pub use name::Name;
 pub use quantity::{Seconds, Tokens};
 pub use time::Time;
