@@ -48,6 +48,11 @@ impl LabelSet {
         Ok(Self(text.into()))
     }
 
+    /// Labels from text that [`push_pair`] wrote in the order of names.
+    pub(in crate::domain) fn from_canonical(text: &str) -> Self {
+        Self(text.into())
+    }
+
     /// As Prometheus reads them, without braces.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -15,6 +15,7 @@ pub mod quantity;
 pub mod retry;
 pub mod scan;
 pub mod schedule;
+pub mod series;
 pub mod text;
 pub mod time;
 pub mod window;

@@ -57,11 +57,13 @@ impl<'a> Writer<'a> {
     pub fn head(&mut self, name: &str, kind: MetricType, help: Option<&str>) {
         let (name, word) = match self.format {
             Format::Text => (name, kind.as_str()),
-            Format::OpenMetrics => match (kind, name.strip_suffix("_total")) {
-                (MetricType::Counter, Some(short)) => (short, kind.as_str()),
-                (MetricType::Counter, None) | (MetricType::Untyped, _) => (name, "unknown"),
-                _ => (name, kind.as_str()),
-            },
+            Format::OpenMetrics => {
+                match (kind, name.strip_suffix("_total").filter(|short| !short.is_empty())) {
+                    (MetricType::Counter, Some(short)) => (short, kind.as_str()),
+                    (MetricType::Counter, None) | (MetricType::Untyped, _) => (name, "unknown"),
+                    _ => (name, kind.as_str()),
+                }
+            }
         };
         if let Some(help) = help {
             self.push(&["# HELP ", name, " "]);
@@ -111,6 +113,11 @@ impl<'a> Writer<'a> {
         if self.format == Format::OpenMetrics {
             self.out.push_str("# EOF\n");
         }
+    }
+
+    /// Makes room for about so many bytes.
+    pub(in crate::domain) fn reserve(&mut self, bytes: usize) {
+        self.out.reserve(bytes);
     }
 
     /// A line up to its value.
