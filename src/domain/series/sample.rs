@@ -103,7 +103,8 @@ impl<'a> Sample<'a> {
 }
 
 fn checked_name(name: &str) -> Result<&str, Rejection> {
-    if !is_metric_name(name) || name.len() > LONGEST_NAME {
+    // Without its ending, which OpenMetrics leaves out, nothing would be left of `_total`.
+    if !is_metric_name(name) || name.len() > LONGEST_NAME || name == "_total" {
         let message = format!(
             "name: must be 1 to {LONGEST_NAME} characters of a-z A-Z 0-9 _ : and not start with a digit, \
              because Prometheus takes no others{}",
