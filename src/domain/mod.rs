@@ -5,6 +5,7 @@ pub mod breaker;
 pub mod check;
 pub mod exposition;
 pub mod gate;
+pub mod grouping_key;
 pub mod health;
 pub mod invalid;
 pub mod label_set;
@@ -21,6 +22,7 @@ pub mod time;
 pub mod window;
 
 pub use breaker::StateName;
+pub use grouping_key::GroupingKey;
 pub use invalid::InvalidConfig;
 pub use label_set::LabelSet;
 pub use name::Name;
