@@ -6,8 +6,10 @@ use divan::{Bencher, black_box, counter::BytesCount};
 use fuseboard::domain::{
     Time, Tokens,
     breaker::{Breaker, BreakerConfig, Client, Outcome},
+    exposition::{self, Format, Writer},
     limiter::{Limiter, LimiterConfig, LimiterSpec},
     scan::{ScanLimits, Scanner},
+    series::{Buckets, Capacity, Family, MetricKind, Sample, SampleSpec, SeriesLimits},
 };
 
 fn main() {
@@ -137,4 +139,76 @@ fn scan_body_with_serde_json(bencher: Bencher, kind: Body) {
     bencher.counter(BytesCount::of_str(&body)).bench_local(|| {
         serde_json::from_slice::<&serde_json::value::RawValue>(body.as_bytes()).map(|raw| raw.get().len())
     });
+fn roomy() -> Capacity {
+    let most = 100_000;
+    Capacity::new(SeriesLimits { max_metrics: most, max_series_per_metric: most, max_series: most })
+}
+
+fn push(family: &mut Family, document: &str, scratch: &mut String, capacity: &Capacity) -> bool {
+    let spec: Option<SampleSpec<'_>> = serde_json::from_str(document).ok();
+    let Some(spec) = spec else { return false };
+    let Ok(sample) = Sample::checked(&spec, scratch) else { return false };
+    family.record(&sample, Time::from_nanos(0), capacity).is_ok()
+}
+
+/// A family with ten thousand series of two labels.
+fn ten_thousand(kind: MetricKind, capacity: &Capacity) -> Family {
+    let mut family = Family::new("bench_queue_depth", kind, &Buckets::default());
+    for n in 0..10_000 {
+        let kind = kind.as_str();
+        let labels = format!(r#"{{"kind":"bench","shard":"s{n:05}"}}"#);
+        let document = format!(
+            r#"{{"name":"bench_queue_depth","type":"{kind}","value":{},"labels":{labels}}}"#,
+            f64::from(n) / 8.0
+        );
+        assert!(push(&mut family, &document, &mut String::new(), capacity));
+    }
+    family
+}
+
+/// A sample for one of ten thousand series that are there, without reading its JSON.
+#[divan::bench(args = ["counter", "timer"])]
+fn metric_push(bencher: Bencher, kind: &str) {
+    let capacity = roomy();
+    let kind = if kind == "counter" { MetricKind::Counter } else { MetricKind::Timer };
+    let mut family = ten_thousand(kind, &capacity);
+    let document = format!(
+        r#"{{"name":"bench_queue_depth","type":"{}","value":0.25,"labels":{{"kind":"bench","shard":"s05000"}}}}"#,
+        kind.as_str()
+    );
+    let spec: SampleSpec<'_> = serde_json::from_str(&document).unwrap_or_else(|e| unreachable!("{e}"));
+    let mut scratch = String::new();
+    bencher.bench_local(|| {
+        let sample = Sample::checked(&spec, &mut scratch).unwrap_or_else(|e| unreachable!("{e}"));
+        family.record(&sample, Time::from_nanos(0), &capacity).is_ok()
+    });
+}
+
+/// The same, with its JSON.
+#[divan::bench]
+fn metric_push_json(bencher: Bencher) {
+    let capacity = roomy();
+    let mut family = ten_thousand(MetricKind::Counter, &capacity);
+    let document = r#"{"name":"bench_queue_depth","type":"counter","value":1,"labels":{"kind":"bench","shard":"s05000"}}"#;
+    let mut scratch = String::new();
+    bencher.bench_local(|| push(&mut family, black_box(document), &mut scratch, &capacity));
+}
+
+fn text_of(family: &Family) -> String {
+    let mut text = String::new();
+    family.write(Time::from_nanos(0), &mut Writer::new(&mut text, Format::Text));
+    text
+}
+
+#[divan::bench]
+fn metrics_text_of_10_000_gauges(bencher: Bencher) {
+    let family = ten_thousand(MetricKind::Gauge, &roomy());
+    bencher.bench_local(|| text_of(black_box(&family)));
+}
+
+#[divan::bench]
+fn metrics_parse_10_000_gauges(bencher: Bencher) {
+    let text = text_of(&ten_thousand(MetricKind::Gauge, &roomy()));
+    let limits = exposition::Limits::default();
+    bencher.bench_local(|| exposition::parse(black_box(text.as_bytes()), &limits).is_ok());
 }

@@ -14,7 +14,7 @@
 //! *permit* is the leave of one call and has a *lease*; an *event* is something that happened; a *mark* is a durable
 //! bound on what a limiter may have promised; a *check* is what to watch, a *result* what was seen once, a *standing* what
 //! the results amount to and whether that still holds; a *gate* answers whether to go; a *schedule* is an intent, a *run*
-//! one execution of it.
+//! one execution of it; a *metric* has a *series* for each set of labels, a *sample* is one number for one of them.
 
 pub mod app;
 pub mod clock;

@@ -19,7 +19,6 @@ mod registry;
 pub mod retry_policies;
 pub mod schedules;
 mod snapshot;
-pub mod text;
 mod timers;
 pub mod tokens;
 
@@ -35,6 +34,7 @@ use crate::{
     telemetry::Telemetry,
 };
 
+pub use crate::domain::text;
 pub use call_table::{CallId, CallTable};
 pub use error::{AppError, FieldError};
 pub use registry::Registry;

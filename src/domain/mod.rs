@@ -3,9 +3,12 @@
 pub mod backup;
 pub mod breaker;
 pub mod check;
+pub mod exposition;
 pub mod gate;
+pub mod grouping_key;
 pub mod health;
 pub mod invalid;
+pub mod label_set;
 pub mod limiter;
 pub mod name;
 pub mod object;
@@ -13,11 +16,15 @@ pub mod quantity;
 pub mod retry;
 pub mod scan;
 pub mod schedule;
+pub mod series;
+pub mod text;
 pub mod time;
 pub mod window;
 
 pub use breaker::StateName;
+pub use grouping_key::GroupingKey;
 pub use invalid::InvalidConfig;
+pub use label_set::LabelSet;
 pub use name::Name;
 pub use quantity::{Seconds, Tokens};
 pub use time::Time;

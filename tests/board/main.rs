@@ -37,4 +37,5 @@ mod server;
 mod shedding;
 mod slow;
 mod support;
+mod text_format;
 mod tls;

@@ -1,0 +1,54 @@
+//! Why a sample is refused.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// What is wrong with a sample, for programs. Codes are added, never renamed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RejectionCode {
+    /// The name is none that Prometheus takes, or too long.
+    InvalidName,
+    /// The name is one of the board's own.
+    ReservedName,
+    /// Prometheus would see this metric and another under one name.
+    NameConflict,
+    /// The metric is of another type.
+    TypeConflict,
+    /// The operation is none of the type's.
+    InvalidOp,
+    /// The value is missing, negative where it must not be, or not finite.
+    InvalidValue,
+    /// A label's name or value, or their number.
+    InvalidLabel,
+    /// The help is too long.
+    InvalidHelp,
+    /// The time to live is not more than 0 seconds, or more than ten years.
+    InvalidTtl,
+    /// There are as many series, or metrics, as there may be.
+    CardinalityLimit,
+}
+
+/// A sample that is refused. Nothing changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct Rejection {
+    /// For programs.
+    pub code: RejectionCode,
+    /// For people. It names the field.
+    pub message: String,
+}
+
+impl Rejection {
+    pub(super) fn new(code: RejectionCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Rejection {}
