@@ -13,6 +13,7 @@ pub mod quantity;
 pub mod retry;
 pub mod scan;
 pub mod schedule;
+pub mod template;
 pub mod time;
 pub mod window;
 

@@ -35,4 +35,5 @@ mod server;
 mod shedding;
 mod slow;
 mod support;
+mod templates;
 mod tls;
