@@ -1,7 +1,7 @@
 //! Numbers under a specification: sign, digits, exponent, separators, padding.
 //!
-//! The digits are the standard library's: exact, ties to even, and the shortest that read back as the same number, which
-//! are the rules of `CPython`'s `dtoa.c` too. The notation is that of `Python/pystrtod.c`, `format_float_short`.
+//! The digits are the standard library's: exact, ties to even, as those of `CPython`'s `dtoa.c`. The notation is that of
+//! `Python/pystrtod.c`, `format_float_short`.
 
 use super::{
     spec::{NumberSpec, Style},
@@ -106,7 +106,11 @@ impl Decimal {
 
     /// With as many digits as it takes to read it back.
     fn shortest(value: f64) -> Self {
-        Self::read(&format!("{value:e}"))
+        let shortest = format!("{value:e}");
+        let found = Self::read(&shortest);
+        // Two may be as near: the standard library takes the upper one (2^-25), CPython the even one.
+        let even = format!("{value:.*e}", found.digits.len() - 1);
+        if even != shortest && even.parse() == Ok(value) { Self::read(&even) } else { found }
     }
 
     fn read(text: &str) -> Self {

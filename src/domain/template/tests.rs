@@ -70,6 +70,9 @@ fn numbers_have_the_notation_of_repr() {
         (1e16, "1e+16"),
         (1e22, "1e+22"),
         (5e-324, "5e-324"),
+        // Exactly between two shortest texts.
+        (2_f64.powi(-25), "2.9802322387695312e-08"),
+        (2_f64.powi(-44), "5.684341886080802e-14"),
         (f64::MAX, "1.7976931348623157e+308"),
         (f64::INFINITY, "inf"),
         (f64::NEG_INFINITY, "-inf"),
