@@ -139,6 +139,8 @@ fn scan_body_with_serde_json(bencher: Bencher, kind: Body) {
     bencher.counter(BytesCount::of_str(&body)).bench_local(|| {
         serde_json::from_slice::<&serde_json::value::RawValue>(body.as_bytes()).map(|raw| raw.get().len())
     });
+}
+
 fn roomy() -> Capacity {
     let most = 100_000;
     Capacity::new(SeriesLimits { max_metrics: most, max_series_per_metric: most, max_series: most })

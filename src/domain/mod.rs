@@ -18,6 +18,7 @@ pub mod scan;
 pub mod schedule;
 pub mod series;
 pub mod text;
+pub mod template;
 pub mod time;
 pub mod window;
 

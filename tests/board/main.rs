@@ -38,4 +38,5 @@ mod shedding;
 mod slow;
 mod support;
 mod text_format;
+mod templates;
 mod tls;
