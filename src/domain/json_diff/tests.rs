@@ -217,8 +217,8 @@ fn a_patch_reads_well() {
         ("1", "2", r#"[{"op":"replace","path":"","value":2}]"#),
         ("[]", "{}", r#"[{"op":"replace","path":"","value":{}}]"#),
         (
-            r#"{"t":[{"id":1},{"id":2,"p":1.0},{"id":3},{"id":4},{"id":5,"note":"as before, and not short"}]}"#,
-            r#"{"t":[{"id":1},{"id":2,"p":1.5},{"id":4},{"id":5,"note":"as before, and not short"}]}"#,
+            r#"{"t":[{"id":1},{"id":2,"p":1.0},{"id":3},{"id":4},{"id":5,"note":"as it was before, and long enough not to be sent again"}]}"#,
+            r#"{"t":[{"id":1},{"id":2,"p":1.5},{"id":4},{"id":5,"note":"as it was before, and long enough not to be sent again"}]}"#,
             r#"[{"op":"replace","path":"/t/1/p","value":1.5},{"op":"remove","path":"/t/2"}]"#,
         ),
         (
