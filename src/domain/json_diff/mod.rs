@@ -9,7 +9,8 @@
 //! - An object with a key that comes twice, or that is no Unicode text (half of a surrogate pair), is compared as a whole,
 //!   because no path leads to its members.
 //! - Below a depth of [`MAX_DEPTH`] values are compared as text, white space included.
-//! - With more than [`MAX_OPERATIONS`], keys of the document are replaced as a whole, or at last the document.
+//! - With more than [`MAX_OPERATIONS`], or when the patch is much longer than both texts (long keys that stand in many
+//!   paths), keys of the document are replaced as a whole, or at last the document.
 //!
 //! Time and memory are linear in the size of the texts, which the caller bounds.
 

@@ -297,6 +297,18 @@ fn too_many_operations_replace_the_key_or_the_document() {
 }
 
 #[test]
+fn a_long_key_in_many_paths_does_not_multiply_the_size() {
+    let document = |value| {
+        let members: Vec<_> = (0..5_000).map(|n| format!("\"{n}\":{value}")).collect();
+        format!("{{\"{}\":{{{}}}}}", "k".repeat(1_000_000), members.join(","))
+    };
+    let (from, to) = (document(1), document(2));
+    let text = patch(&from, &to);
+    assert!(text.len() < 3_000_000, "{}", text.len());
+    assert_eq!(applied(&from, &text), serde_json::from_str::<Value>(&to).unwrap());
+}
+
+#[test]
 fn too_many_values_are_refused() {
     let list = |count: usize| format!("[{}0]", "0,".repeat(count - 1));
     assert!(diff(raw(&list(MAX_VALUES - 1)), raw("[]")).is_ok());

@@ -12,7 +12,10 @@ use super::{
 /// Comparisons that the alignment of all arrays may make together.
 const WORK: usize = 50_000_000;
 
-/// There are more operations than a patch may have.
+/// How long the shortest bound on the length of a patch is, in bytes.
+const LEAST_LENGTH: usize = 1 << 20;
+
+/// There are more operations than a patch may have, or they are too long.
 struct Overflow;
 
 pub(super) struct Walk<'t, 'a> {
@@ -23,12 +26,16 @@ pub(super) struct Walk<'t, 'a> {
     operations: Vec<Operation<'a>>,
     /// How long the operations are as text.
     length: usize,
+    /// How long they may be.
+    most: usize,
     work: usize,
 }
 
 impl<'t, 'a> Walk<'t, 'a> {
     pub(super) fn new(from: &'t Tree<'t>, to: &'t Tree<'a>) -> Self {
-        Self { from, to, path: String::new(), operations: Vec::new(), length: 0, work: WORK }
+        let texts = from.text(Index::ROOT).len() + to.text(Index::ROOT).len();
+        let most = LEAST_LENGTH + 2 * texts;
+        Self { from, to, path: String::new(), operations: Vec::new(), length: 0, most, work: WORK }
     }
 
     pub(super) fn patch(mut self) -> Vec<Operation<'a>> {
@@ -181,31 +188,33 @@ impl<'t, 'a> Walk<'t, 'a> {
     }
 
     fn add(&mut self, to: Index) -> Result<(), Overflow> {
-        let (path, value) = (self.path.clone(), self.to.text(to));
-        let length = r#"{"op":"add","path":"","value":},"#.len() + path.len() + value.len();
-        let value = Fragment(value);
-        self.push(Operation::Add { path, value }, length)
+        let value = self.to.text(to);
+        let path = self.step(r#"{"op":"add","path":"","value":},"#.len() + value.len())?;
+        self.operations.push(Operation::Add { path, value: Fragment(value) });
+        Ok(())
     }
 
     fn remove(&mut self) -> Result<(), Overflow> {
-        let length = r#"{"op":"remove","path":""},"#.len() + self.path.len();
-        self.push(Operation::Remove { path: self.path.clone() }, length)
+        let path = self.step(r#"{"op":"remove","path":""},"#.len())?;
+        self.operations.push(Operation::Remove { path });
+        Ok(())
     }
 
     fn replace(&mut self, to: Index) -> Result<(), Overflow> {
-        let (path, value) = (self.path.clone(), self.to.text(to));
-        let length = replacing(&path, value);
-        let value = Fragment(value);
-        self.push(Operation::Replace { path, value }, length)
+        let value = self.to.text(to);
+        let path = self.step(replacing("", value))?;
+        self.operations.push(Operation::Replace { path, value: Fragment(value) });
+        Ok(())
     }
 
-    fn push(&mut self, operation: Operation<'a>, length: usize) -> Result<(), Overflow> {
-        if self.operations.len() >= MAX_OPERATIONS {
+    /// The path of one more operation, if there is room for it; `length` is that of the rest of it.
+    fn step(&mut self, length: usize) -> Result<String, Overflow> {
+        let after = self.length + length + self.path.len();
+        if self.operations.len() >= MAX_OPERATIONS || after > self.most {
             return Err(Overflow);
         }
-        self.operations.push(operation);
-        self.length += length;
-        Ok(())
+        self.length = after;
+        Ok(self.path.clone())
     }
 
     fn mark(&self) -> (usize, usize) {
