@@ -21,7 +21,7 @@ use super::{
     journal::{Entry as JournalEntry, UNCLEAN_GAP},
     limiters::{LimiterCell, MARK_KIND},
     retention::RetentionCell,
-        retry_policies::RetryPolicyCell,
+    retry_policies::RetryPolicyCell,
     schedules::{self, StoredSchedules},
 };
 use crate::{

@@ -132,8 +132,7 @@ impl Board {
         };
         let mut pruned = Pruned { dry_run, ..Pruned::default() };
         for name in types {
-            let judged =
-                if dry_run { self.judge_now(&name).await? } else { self.prune_type(&name).await? };
+            let judged = if dry_run { self.judge_now(&name).await? } else { self.prune_type(&name).await? };
             pruned.take(&name, judged);
         }
         Ok(pruned)
