@@ -3,7 +3,7 @@
 use std::{
     borrow::Cow,
     fmt,
-    hash::{BuildHasher, Hasher},
+    hash::{BuildHasher, Hash, Hasher},
 };
 
 use foldhash::fast::RandomState;
@@ -186,22 +186,22 @@ impl Reader<'_, '_> {
 
     /// Of an object it does not depend on the order of keys.
     fn hash_members(&self, index: usize) -> u64 {
-        let mut ordered = self.hasher.build_hasher();
-        let mut unordered = 0_u64;
-        let mut key = None;
-        let mut at = index + 1;
-        while let Some(node) = self.nodes.get(at) {
-            at = node.next as usize;
-            match (self.nodes[index].kind, key) {
-                (Kind::Object, None) => key = Some(node.hash),
-                (Kind::Object, Some(name)) => {
-                    unordered = unordered.wrapping_add(self.hasher.hash_one((name, node.hash)));
-                    key = None;
-                }
-                _ => ordered.write_u64(node.hash),
+        let nodes = &self.nodes;
+        let first = Some(index + 1).filter(|first| *first < nodes.len());
+        let next = |at: &usize| Some(nodes[*at].next as usize).filter(|next| *next < nodes.len());
+        let mut hashes = std::iter::successors(first, next).map(|at| nodes[at].hash);
+        let mut hasher = self.hasher.build_hasher();
+        if nodes[index].kind == Kind::Object {
+            let mut members = 0_u64;
+            while let (Some(key), Some(value)) = (hashes.next(), hashes.next()) {
+                members = members.wrapping_add(self.hasher.hash_one((key, value)));
             }
+            ("object", members).hash(&mut hasher);
+        } else {
+            "array".hash(&mut hasher);
+            hashes.for_each(|hash| hasher.write_u64(hash));
         }
-        self.hasher.hash_one((ordered.finish(), unordered, self.nodes[index].kind == Kind::Object))
+        hasher.finish()
     }
 
     fn hash_text(&self, start: usize) -> u64 {
@@ -254,4 +254,29 @@ impl Reader<'_, '_> {
 /// Offsets and counts fit: the length of the text was checked.
 fn small(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn different_values_have_different_hashes() {
+        let mut texts: Vec<String> = (0..2_000).map(|n| format!("[{n}]")).collect();
+        texts.extend((0..2_000).map(|n| format!("{{\"k\":{n}}}")));
+        texts.extend((0..2_000).map(|n| format!("{{\"k{n}\":1}}")));
+        texts.extend((0..2_000).map(|n| format!("{{\"k\":{{\"a\":{n},\"b\":\"{n}\"}}}}")));
+        texts.extend((0..2_000).map(|n| format!("[[{n},1],[1,{n}]]")));
+        texts.extend(
+            ["[]", "{}", "[[]]", "[{}]", "\"\"", "\"a\"", "{\"a\":[]}", "1", "\"1\""].map(str::to_owned),
+        );
+        let hasher = RandomState::default();
+        let hash = |text: &String| {
+            let tree = Tree::of(serde_json::from_str(text).unwrap(), &hasher).unwrap();
+            tree.hash(Index::ROOT)
+        };
+        assert_eq!(texts.iter().map(hash).collect::<HashSet<_>>().len(), texts.len());
+    }
 }
