@@ -94,6 +94,8 @@ pub struct Pruned {
 pub(super) struct Due {
     types: Mutex<BTreeSet<Name>>,
     last: Mutex<Option<Time>>,
+    /// Who prunes by itself: one at a time.
+    turn: tokio::sync::Mutex<()>,
 }
 
 impl Due {
@@ -212,6 +214,7 @@ impl Board {
 
     /// Prunes the types that have new backups, and once an hour all.
     pub async fn prune_backups(self: &Arc<Self>) -> Result<(), StoreError> {
+        let _turn = self.backups.due.turn.lock().await;
         if self.backups.due.is_hour(self.clock.now()) {
             self.backups.due.types.lock().clear();
             let done = self.backups_prune(None, false).await;
