@@ -22,6 +22,7 @@ use crate::{
         check::{CheckConfig, CheckSpec},
         gate::{GateConfig, GateSpec},
         limiter::{LimiterConfig, LimiterSpec},
+        retention::{RetentionPolicy, RetentionSpec},
         retry::{RetryPolicyConfig, RetryPolicySpec},
         schedule::{ScheduleConfig, ScheduleSpec},
     },
@@ -100,6 +101,8 @@ pub struct File {
     pub gates: BTreeMap<String, GateSpec>,
     /// Schedules that exist after the start, by name.
     pub schedules: BTreeMap<String, ScheduleSpec>,
+    /// Policies of retention that exist after the start, by type of backups.
+    pub retention: BTreeMap<String, RetentionSpec>,
     /// The seed's section: breakers and rate limits in its words.
     pub resilience: ResilienceSection,
     /// The seed's section for checks.
@@ -162,6 +165,8 @@ pub struct LimitsSection {
     pub max_gates: Option<usize>,
     /// Schedules.
     pub max_schedules: Option<usize>,
+    /// Policies of retention.
+    pub max_retention_policies: Option<usize>,
     /// Calls that have entered and not reported.
     pub max_calls_in_flight: Option<usize>,
     /// Events kept for the whole board.
@@ -287,6 +292,8 @@ pub struct Declarations {
     pub gates: Vec<(Name, GateSpec)>,
     /// Schedules.
     pub schedules: Vec<(Name, ScheduleSpec)>,
+    /// Policies of retention.
+    pub retention: Vec<(Name, RetentionSpec)>,
     /// Whether breakers are asked at all.
     pub breakers_enabled: bool,
     /// Whether the server runs checks by itself.
@@ -426,6 +433,9 @@ impl Config {
                 max_gates: bounds.max_gates.unwrap_or(defaults.max_gates),
                 max_calls_in_flight: bounds.max_calls_in_flight.unwrap_or(defaults.max_calls_in_flight),
                 max_schedules: bounds.max_schedules.unwrap_or(defaults.max_schedules),
+                max_retention_policies: bounds
+                    .max_retention_policies
+                    .unwrap_or(defaults.max_retention_policies),
                 max_events: bounds.max_events.unwrap_or(defaults.max_events),
                 max_events_per_resource: bounds
                     .max_events_per_resource
@@ -519,6 +529,9 @@ impl File {
             gates: checked("gates", self.gates.clone(), |spec| GateConfig::try_from(spec).map(drop))?,
             schedules: checked("schedules", self.schedules.clone(), |spec| {
                 ScheduleConfig::try_from(spec).map(drop)
+            })?,
+            retention: checked("retention", self.retention.clone(), |spec| {
+                RetentionPolicy::try_from(spec).map(drop)
             })?,
             breakers_enabled: seed.circuit_breaker_enabled,
             checks_enabled: self.health_checks.enabled.unwrap_or(true),

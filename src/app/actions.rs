@@ -5,7 +5,7 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use futures_util::FutureExt;
 use serde_json::{Value, json};
 
-use super::{Board, health::HealthFilter};
+use super::{Board, backups::PruneAction, health::HealthFilter};
 use crate::{
     domain::{
         Name,
@@ -18,6 +18,9 @@ use crate::{
 
 /// How much of a webhook's answer is kept.
 const ANSWER_BYTES: usize = 8192;
+
+/// How many ids of backups that are gone are kept.
+const MAX_IDS: usize = 200;
 
 /// How a run ended, and what came out of it.
 #[derive(Clone, Debug)]
@@ -71,8 +74,9 @@ async fn act(board: &Arc<Board>, schedule: &Name, run: &Run, config: &ScheduleCo
             });
             webhook(board, target, *method, &told, *expected_status).await
         }
-        Action::CreateBackup { .. } | Action::PruneBackups { .. } => {
-            Done::failed("not_available", "there are no backups on this server yet")
+        Action::PruneBackups { backup_type } => board.prune_action(backup_type.as_ref()).await,
+        Action::CreateBackup { .. } => {
+            Done::failed("not_available", "this server cannot make backups by itself yet")
         }
     }
 }
@@ -99,6 +103,22 @@ impl Board {
             Status::Red => Outcome::Failed,
         };
         Done { outcome, output: serde_json::to_value(report).ok() }
+    }
+}
+
+impl Board {
+    /// Prunes backups of a type, or of all. How many went and stayed, and which went, is the run's output.
+    async fn prune_action(self: &Arc<Self>, backup_type: Option<&Name>) -> Done {
+        let pruned = match self.backups_prune(backup_type, false).await {
+            Ok(pruned) => pruned,
+            Err(error) => return Done::failed("storage", &error.to_string()),
+        };
+        let gone = pruned.items.iter().filter(|item| item.action == PruneAction::Delete);
+        let ids: Vec<_> = gone.map(|item| &item.backup_id).take(MAX_IDS).collect();
+        Done::succeeded(json!({
+            "deleted": pruned.deleted, "kept": pruned.kept, "deleted_bytes": pruned.deleted_bytes,
+            "backup_ids": ids, "omitted": pruned.deleted.saturating_sub(ids.len()),
+        }))
     }
 }
 

@@ -3,7 +3,9 @@
 mod blob;
 mod create;
 mod cutter;
+mod diff;
 mod list;
+mod prune;
 mod read;
 mod restore;
 mod sweep;
@@ -20,7 +22,7 @@ use tokio::sync::Semaphore;
 
 use super::{AppError, Board};
 use crate::{
-    domain::{Seconds, Time, backup::BackupId, check::Observation},
+    domain::{Seconds, Time, backup::BackupId, check::Observation, retention::RetentionPolicy},
     store::{
         seal::Sealer,
         sqlite::backups::{BackupRow, TypeRow, backup_get},
@@ -28,7 +30,9 @@ use crate::{
 };
 
 pub use create::NewBackup;
+pub use diff::MAX_DIFF_BYTES;
 pub use list::BackupQuery;
+pub use prune::{PruneAction, PruneItem, PruneReason, Pruned};
 pub use read::{Reading, Span};
 pub use restore::{NewRestore, RestoreView};
 pub use tally::Chunks;
@@ -47,11 +51,19 @@ pub struct BackupOptions {
     pub max_uploads: usize,
     /// How old a verification may be before it is repeated.
     pub verify_interval: Seconds,
+    /// Which backups stay whose type has no policy of its own.
+    pub retention: Arc<RetentionPolicy>,
 }
 
 impl Default for BackupOptions {
     fn default() -> Self {
-        Self { max_bytes: 1 << 30, level: Some(3), max_uploads: 8, verify_interval: Seconds::whole(86_400) }
+        Self {
+            max_bytes: 1 << 30,
+            level: Some(3),
+            max_uploads: 8,
+            verify_interval: Seconds::whole(86_400),
+            retention: Arc::new(RetentionPolicy::everything()),
+        }
     }
 }
 
@@ -61,6 +73,9 @@ pub struct Backups {
     pub(super) options: BackupOptions,
     pub(super) sealer: Arc<Sealer>,
     uploads: Arc<Semaphore>,
+    diffs: Arc<Semaphore>,
+    /// What to prune soon.
+    due: prune::Due,
     /// How many read each blob: what is read is not swept.
     reading: Mutex<HashMap<i64, usize>>,
     /// What there is, by type, as of the last look.
@@ -78,6 +93,8 @@ impl Backups {
         Self {
             sealer: Arc::new(Sealer::new(options.level)),
             uploads: Arc::new(Semaphore::new(options.max_uploads)),
+            diffs: Arc::new(Semaphore::new(diff::MAX_DIFFS)),
+            due: prune::Due::default(),
             reading: Mutex::default(),
             types: Mutex::default(),
             chunks: Mutex::default(),

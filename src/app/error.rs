@@ -82,6 +82,12 @@ pub enum AppError {
         /// How large it may be.
         limit: u64,
     },
+    /// Documents are too large to be compared.
+    #[error("{reason}")]
+    TooLargeToCompare {
+        /// Which, and how large they may be.
+        reason: String,
+    },
     /// The body is not JSON.
     #[error("the body is not JSON: {0}")]
     BadJson(String),

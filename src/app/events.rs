@@ -23,7 +23,7 @@ pub struct EventView {
     pub at: Timestamp,
     /// What: `breaker.transition`, `limiter.penalized`, `limiter.created` …
     pub kind: String,
-    /// Kind of the resource: `breaker`, `limiter`, `retry_policy`, `check`, `gate`, `schedule`, `backup`.
+    /// Kind of the resource: `breaker`, `limiter`, `retry_policy`, `check`, `gate`, `schedule`, `backup`, `retention`.
     pub resource: String,
     /// Name of the resource.
     pub name: String,

@@ -16,6 +16,7 @@ pub mod idempotency;
 pub mod journal;
 pub mod limiters;
 mod registry;
+pub mod retention;
 pub mod retry_policies;
 pub mod schedules;
 mod snapshot;
@@ -48,6 +49,7 @@ use gates::{AdHoc, GateCell};
 use idempotency::Answers;
 use journal::Journal;
 use limiters::LimiterCell;
+use retention::RetentionCell;
 use retry_policies::RetryPolicyCell;
 use schedules::{ScheduleCell, runs::ScheduleRuns};
 use timers::Timers;
@@ -76,6 +78,8 @@ pub struct Limits {
     pub max_calls_in_flight: usize,
     /// Schedules.
     pub max_schedules: usize,
+    /// Policies of retention.
+    pub max_retention_policies: usize,
     /// Events kept for the whole board.
     pub max_events: usize,
     /// Events kept for one resource.
@@ -95,6 +99,7 @@ impl Default for Limits {
             max_gates: 10_000,
             max_calls_in_flight: 1_000_000,
             max_schedules: 10_000,
+            max_retention_policies: 10_000,
             max_events: 1_000_000,
             max_events_per_resource: 1_000,
         }
@@ -130,6 +135,8 @@ pub struct Board {
     pub ad_hoc: AdHoc,
     /// Backups.
     pub backups: Backups,
+    /// Policies of retention by type of backups.
+    pub retention: Registry<RetentionCell>,
     /// Calls in flight.
     pub calls: CallTable,
     /// Schedules by name.
@@ -183,6 +190,7 @@ impl Board {
             gates: Registry::default(),
             ad_hoc: AdHoc::default(),
             backups: Backups::new(backups),
+            retention: Registry::default(),
             pings: Pings::new(loaded.ping_secret()),
             store,
             limits,

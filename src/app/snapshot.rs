@@ -20,6 +20,7 @@ use super::{
     gates::GateCell,
     journal::{Entry as JournalEntry, UNCLEAN_GAP},
     limiters::{LimiterCell, MARK_KIND},
+    retention::RetentionCell,
     retry_policies::RetryPolicyCell,
     schedules::{self, StoredSchedules},
 };
@@ -81,6 +82,7 @@ pub(super) struct Loaded {
     checks: Pairs,
     check_states: Pairs,
     gates: Pairs,
+    retention: Pairs,
     last_result: i64,
     ping_secret: [u8; 32],
     tokens: Vec<TokenRow>,
@@ -152,6 +154,7 @@ pub(super) async fn read(store: &Store, clock: &Clock) -> Result<(Loaded, u64), 
                     checks: definitions::definitions_load(connection, CheckCell::KIND).await?,
                     check_states: states::states_load(connection, CheckCell::KIND).await?,
                     gates: definitions::definitions_load(connection, GateCell::KIND).await?,
+                    retention: definitions::definitions_load(connection, RetentionCell::KIND).await?,
                     last_result: checks::check_result_last_id(connection).await?,
                     ping_secret,
                     tokens: tokens_list(&mut *connection).await?,
@@ -208,6 +211,9 @@ pub(super) async fn restore(board: &Arc<Board>, mut loaded: Loaded) -> Result<()
     restore_checks(board, &loaded, &configs)?;
     board.gates.fill(each::<GateCell>(&loaded.gates, &configs, |name, config| {
         Ok(GateCell::new(name, config.clone()))
+    })?);
+    board.retention.fill(each::<RetentionCell>(&loaded.retention, &configs, |name, policy| {
+        Ok(RetentionCell::new(name, policy.clone()))
     })?);
     for call in loaded.clean.map(|stop| stop.calls).unwrap_or_default() {
         restore_call(board, call, shift);

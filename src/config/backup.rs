@@ -1,9 +1,17 @@
 //! `[backup]`: how backups are kept. The seed's four keys, and what it did not have.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 
 use super::ConfigError;
-use crate::{app::backups::BackupOptions, domain::Seconds};
+use crate::{
+    app::backups::BackupOptions,
+    domain::{
+        Seconds,
+        retention::{Days, RetentionPolicy},
+    },
+};
 
 /// `[backup]`
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -44,11 +52,17 @@ impl BackupSection {
             Some(None) => return wrong("verify_interval_hours must be more than 0 and at most 87600"),
             None => defaults.verify_interval,
         };
+        let retention = match self.retention_days.map(Days::try_from) {
+            Some(Ok(days)) => Arc::new(RetentionPolicy::younger_than(days)),
+            Some(Err(error)) => return wrong(&error.to_string()),
+            None => defaults.retention,
+        };
         Ok(BackupOptions {
             max_bytes: self.max_bytes.unwrap_or(defaults.max_bytes),
             level: level.filter(|_| self.compress.unwrap_or(true)),
             max_uploads,
             verify_interval,
+            retention,
         })
     }
 }

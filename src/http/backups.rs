@@ -1,6 +1,7 @@
 //! `/v1/backups`: what is known of them. Their documents are in [`data`].
 
 mod data;
+mod diff;
 mod receive;
 
 use axum::{
@@ -43,6 +44,7 @@ pub(super) fn routes() -> Routes {
         .routes(routes!(backup_pin, backup_unpin))
         .routes(routes!(restore_list))
         .merge(data::routes())
+        .merge(diff::routes())
 }
 
 /// The id of a backup, in a path or a query.

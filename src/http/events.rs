@@ -46,7 +46,7 @@ struct EventQuery {
     limit: usize,
     /// The `next_cursor` of the page before.
     cursor: Option<String>,
-    /// Only of this kind of resource: `breaker`, `limiter`, `retry_policy`, `check`, `gate`, `schedule`, `backup`.
+    /// Only of this kind of resource: `breaker`, `limiter`, `retry_policy`, `check`, `gate`, `schedule`, `backup`, `retention`.
     resource: Option<String>,
     /// Only of the resource of this name.
     name: Option<String>,

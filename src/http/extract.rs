@@ -73,7 +73,7 @@ pub(super) fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {
 }
 
 /// The whole body. Almost every body is one frame, which is then not copied.
-async fn read_body<B>(limit: usize, body: B) -> Result<Bytes, Problem>
+pub(super) async fn read_body<B>(limit: usize, body: B) -> Result<Bytes, Problem>
 where
     B: HttpBody<Data = Bytes>,
     B::Error: Display,

@@ -21,6 +21,7 @@ mod paging;
 mod pings;
 mod probes;
 pub mod problem;
+mod retention;
 mod retry_policies;
 mod routes;
 mod routing;
@@ -72,6 +73,7 @@ fn all(metrics_enabled: bool) -> Routes {
         .merge(gates::routes())
         .merge(schedules::routes())
         .merge(backups::routes())
+        .merge(retention::routes())
         .merge(events::routes())
         .merge(tokens::routes())
         .merge(probes::routes());

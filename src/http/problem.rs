@@ -296,7 +296,7 @@ impl From<AppError> for Problem {
             AppError::NotAvailable(_) => Code::NotAvailable,
             AppError::BackupCorrupt { .. } => Code::BackupCorrupt,
             AppError::Pinned(_) => Code::Pinned,
-            AppError::TooLarge { .. } => Code::PayloadTooLarge,
+            AppError::TooLarge { .. } | AppError::TooLargeToCompare { .. } => Code::PayloadTooLarge,
             AppError::BadJson(_) => Code::BadJson,
             AppError::PreconditionFailed(_) => Code::PreconditionFailed,
             AppError::IdempotencyMismatch => Code::IdempotencyMismatch,

@@ -1,7 +1,7 @@
 //! Which route a path belongs to, for metrics, access rules and logs.
 
 /// The templates of all routes; a route's index is its number in the metrics.
-pub const ROUTES: [&str; 59] = [
+pub const ROUTES: [&str; 63] = [
     "/v1/calls",
     "/v1/calls/{call_id}/outcome",
     "/v1/outcomes",
@@ -38,14 +38,18 @@ pub const ROUTES: [&str; 59] = [
     "/v1/schedules/{name}",
     "/v1/schedules",
     "/v1/backups/latest",
+    "/v1/backups/prune",
     "/v1/backups/{id}/data/{key}",
     "/v1/backups/{id}/data",
     "/v1/backups/{id}/verify",
     "/v1/backups/{id}/restore",
     "/v1/backups/{id}/restores",
     "/v1/backups/{id}/pin",
+    "/v1/backups/{id}/diff",
     "/v1/backups/{id}",
     "/v1/backups",
+    "/v1/retention/{backup_type}",
+    "/v1/retention",
     "/v1/events",
     "/v1/tokens/{id}",
     "/v1/tokens",

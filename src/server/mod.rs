@@ -33,6 +33,7 @@ use crate::{
         definitions::{OnExisting, Precondition, Resource},
         gates::GateCell,
         limiters::LimiterCell,
+        retention::RetentionCell,
         retry_policies::RetryPolicyCell,
         schedules::ScheduleCell,
     },
@@ -247,6 +248,7 @@ pub async fn declare(board: &Arc<Board>, declarations: &Declarations) -> Result<
         }
     }
     declare_all::<GateCell>(board, &declarations.gates).await?;
+    declare_all::<RetentionCell>(board, &declarations.retention).await?;
     declare_all::<ScheduleCell>(board, &declarations.schedules).await
 }
 

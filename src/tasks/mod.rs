@@ -53,6 +53,9 @@ pub fn start(board: &Arc<Board>, tracker: &TaskTracker, stop: &CancellationToken
     every("verify_backups", Duration::from_secs(10), |board| {
         Box::pin(async move { board.verify_backups().await })
     });
+    every("prune_backups", Duration::from_secs(1), |board| {
+        Box::pin(async move { board.prune_backups().await })
+    });
     every("sweep_backups", Duration::from_secs(1), |board| {
         Box::pin(async move { board.sweep_backups().await })
     });

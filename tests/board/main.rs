@@ -29,6 +29,7 @@ mod ping;
 mod process;
 mod raw;
 mod restart;
+mod retention;
 mod retry_policies;
 mod runs;
 mod schedules;

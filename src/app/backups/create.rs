@@ -91,6 +91,7 @@ impl Board {
                         blob.kept();
                     }
                     self.backups.touch();
+                    self.backups.due.add(new.backup_type);
                     return Ok((*view, Answer { status: CREATED, body }));
                 }
                 Stored::Missing(id, written) => {

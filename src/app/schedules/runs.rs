@@ -135,8 +135,8 @@ impl Board {
         key: Option<IdempotencyKey>,
     ) -> Result<Answer, AppError> {
         let cell = self.find::<ScheduleCell>(name)?;
-        if let Action::CreateBackup { .. } | Action::PruneBackups { .. } = cell.config().action {
-            return Err(AppError::NotAvailable("there are no backups on this server yet"));
+        if let Action::CreateBackup { .. } = cell.config().action {
+            return Err(AppError::NotAvailable("this server cannot make backups by itself yet"));
         }
         // What is due comes first: the run that may stand in the way must be on disk before somebody is told of it.
         self.schedule_step(&cell, Asked::Nothing, None).await?;

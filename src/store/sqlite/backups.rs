@@ -118,17 +118,45 @@ pub async fn backups_list(
     .await?)
 }
 
-/// All backups of a type, or of all types, oldest first, as they are within a transaction.
-pub async fn backups_of_type(
+/// What retention looks at.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct JudgedRow {
+    /// Its place in the order of creation.
+    pub id: i64,
+    /// Its public id.
+    pub backup_id: String,
+    /// When, in nanoseconds since 1970.
+    pub at: i64,
+    /// Bytes of its documents.
+    pub size_bytes: i64,
+    /// Whether it was verified.
+    pub verified: bool,
+    /// Whether the last verification found damage.
+    pub damaged: bool,
+    /// Whether it may not be deleted.
+    pub pinned: bool,
+}
+
+/// All backups of a type, as far as retention looks at them.
+pub async fn backups_judged(
     connection: &mut Connection,
-    backup_type: Option<&str>,
-) -> Result<Vec<BackupRow>, StoreError> {
+    backup_type: &str,
+) -> Result<Vec<JudgedRow>, StoreError> {
     Ok(sqlx::query_as(
-        "SELECT * FROM backups WHERE ?1 IS NULL OR backup_type = ?1 ORDER BY backup_type, at, id",
+        "SELECT id, backup_id, at, size_bytes, verified_at IS NOT NULL AS verified, damage IS NOT NULL AS damaged,
+                pinned
+         FROM backups WHERE backup_type = ?1",
     )
     .bind(backup_type)
     .fetch_all(connection)
     .await?)
+}
+
+/// The types that there are backups of, in their order.
+pub async fn backup_types(pool: &SqlitePool) -> Result<Vec<String>, StoreError> {
+    Ok(sqlx::query_scalar("SELECT DISTINCT backup_type FROM backups ORDER BY backup_type")
+        .fetch_all(pool)
+        .await?)
 }
 
 /// Backups to verify: never verified ones first, then those whose last verification is before `before`.

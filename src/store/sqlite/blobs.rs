@@ -153,7 +153,7 @@ pub async fn chunks_get(
 }
 
 /// Takes up to `most` references from a dropped blob, and deletes the chunks that nothing refers to any more. The
-/// blob goes with its last reference; says whether it did.
+/// blob goes with its last reference; says whether it is gone.
 pub async fn blob_sweep(
     connection: &mut Connection,
     blob: i64,
@@ -174,13 +174,12 @@ pub async fn blob_sweep(
     .bind(serde_json::to_string(&chunks)?)
     .fetch_all(&mut *connection)
     .await?;
-    let done = sqlx::query(
-        "DELETE FROM blobs WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM blob_chunks WHERE blob = ?1)",
-    )
-    .bind(blob)
-    .execute(connection)
-    .await?;
-    Ok((deleted, done.rows_affected() > 0))
+    sqlx::query("DELETE FROM blobs WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM blob_chunks WHERE blob = ?1)")
+        .bind(blob)
+        .execute(connection)
+        .await?;
+    // Also if somebody else has swept it meanwhile.
+    Ok((deleted, i64::try_from(chunks.len()).is_ok_and(|count| count < most)))
 }
 
 /// Number of chunks, their plain and their stored bytes.
