@@ -7,6 +7,7 @@ mod diff;
 mod list;
 mod prune;
 mod read;
+mod reseal;
 mod restore;
 mod sweep;
 mod tally;
@@ -24,8 +25,11 @@ use super::{AppError, Board};
 use crate::{
     domain::{Seconds, Time, backup::BackupId, check::Observation, retention::RetentionPolicy},
     store::{
-        seal::Sealer,
-        sqlite::backups::{BackupRow, TypeRow, backup_get},
+        seal::{Keyring, Sealer},
+        sqlite::{
+            backups::{BackupRow, TypeRow, backup_get},
+            blobs::Readable,
+        },
     },
 };
 
@@ -38,6 +42,8 @@ pub use restore::{NewRestore, RestoreView};
 pub use tally::Chunks;
 pub use upload::{Received, Upload};
 pub use verify::Verdict;
+
+use reseal::Progress;
 pub use view::BackupView;
 
 /// How backups are kept.
@@ -53,6 +59,8 @@ pub struct BackupOptions {
     pub verify_interval: Seconds,
     /// Which backups stay whose type has no policy of its own.
     pub retention: Arc<RetentionPolicy>,
+    /// What encrypts chunks at rest; without a current key they are not encrypted.
+    pub keys: Keyring,
 }
 
 impl Default for BackupOptions {
@@ -63,6 +71,7 @@ impl Default for BackupOptions {
             max_uploads: 8,
             verify_interval: Seconds::whole(86_400),
             retention: Arc::new(RetentionPolicy::everything()),
+            keys: Keyring::default(),
         }
     }
 }
@@ -82,24 +91,33 @@ pub struct Backups {
     types: Mutex<Arc<Vec<TypeRow>>>,
     /// What is stored for all together, as of the last look.
     chunks: Mutex<Chunks>,
-    /// Whether `types` and `chunks` may be out of date.
+    /// Keys of chunks that are not at hand, as of the last look.
+    missing_keys: Mutex<Vec<String>>,
+    /// Whether `types`, `chunks` and `missing_keys` may be out of date.
     changed: AtomicBool,
     /// What the check of backups was told last, and when.
     told: Mutex<Option<(Observation, Time)>>,
+    /// Backups whose next verification is not due before a time, since the last one did not find them whole.
+    deferred: Mutex<HashMap<String, Time>>,
+    /// How far chunks are sealed anew.
+    progress: Mutex<Progress>,
 }
 
 impl Backups {
     pub(super) fn new(options: BackupOptions) -> Self {
         Self {
-            sealer: Arc::new(Sealer::new(options.level)),
+            sealer: Arc::new(Sealer::new(options.level, options.keys.clone())),
             uploads: Arc::new(Semaphore::new(options.max_uploads)),
             diffs: Arc::new(Semaphore::new(diff::MAX_DIFFS)),
             due: prune::Due::default(),
             reading: Mutex::default(),
             types: Mutex::default(),
             chunks: Mutex::default(),
+            missing_keys: Mutex::default(),
             changed: AtomicBool::new(true),
             told: Mutex::default(),
+            deferred: Mutex::default(),
+            progress: Mutex::new(Progress::new(&options.keys)),
             options,
         }
     }
@@ -108,6 +126,13 @@ impl Backups {
     #[must_use]
     pub fn max_bytes(&self) -> u64 {
         self.options.max_bytes
+    }
+
+    /// Which chunks can be read.
+    fn readable(&self) -> Readable {
+        let keys = self.sealer.keys().ids();
+        let keys: Vec<String> = keys.iter().map(|id| id.to_string().to_uppercase()).collect();
+        Readable { keys: serde_json::to_string(&keys).unwrap_or_default() }
     }
 }
 

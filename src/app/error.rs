@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     domain::{InvalidConfig, Name, StateName, check::CheckKind},
-    store::StoreError,
+    store::{StoreError, seal::KeyId},
 };
 
 /// One rejected field of a request.
@@ -72,6 +72,16 @@ pub enum AppError {
         id: String,
         /// What is wrong.
         errors: Vec<String>,
+    },
+    /// Documents of a backup are encrypted with a key that is not configured.
+    #[error(
+        "the backup \"{id}\" cannot be read: it is encrypted with the key {key}, which is not configured"
+    )]
+    BackupKeyMissing {
+        /// The backup.
+        id: String,
+        /// Which key.
+        key: KeyId,
     },
     /// The backup is protected.
     #[error("the backup \"{0}\" is pinned; unpin it first")]

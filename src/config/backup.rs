@@ -1,6 +1,7 @@
 //! `[backup]`: how backups are kept. The seed's four keys, and what it did not have.
 
 use std::sync::Arc;
+use std::path::PathBuf;
 
 use serde::Deserialize;
 
@@ -33,6 +34,10 @@ pub struct BackupSection {
     pub max_uploads: Option<usize>,
     /// How old a verification may be before it is repeated.
     pub verify_interval_hours: Option<f64>,
+    /// File with the key that encrypts what is stored from now on. Like `--backup-key-file`.
+    pub encryption_key_file: Option<PathBuf>,
+    /// Files with keys that encrypted what was stored before. Like `--backup-previous-key-files`.
+    pub previous_keys_files: Vec<PathBuf>,
 }
 
 impl BackupSection {
@@ -63,6 +68,7 @@ impl BackupSection {
             max_uploads,
             verify_interval,
             retention,
+            ..defaults
         })
     }
 }

@@ -94,6 +94,9 @@ pub struct Server {
 impl Server {
     /// Opens the database, declares what the file says, and binds the address.
     pub async fn start(config: Config, clock: Clock) -> Result<Self, StartError> {
+        for warning in &config.warnings {
+            tracing::warn!("{warning}");
+        }
         let options = StoreOptions {
             path: config.db.clone(),
             busy_timeout: Duration::from_secs(1),

@@ -7,7 +7,7 @@ use crate::{
     store::{
         Connection, StoreError,
         seal::{ChunkHash, PlainChunk},
-        sqlite::blobs::{ChunkRow, blob_drop, blob_open, chunk_add, chunk_refer, chunks_known},
+        sqlite::blobs::{ChunkRow, Readable, blob_drop, blob_open, chunk_add, chunk_refer, chunks_known},
     },
 };
 
@@ -78,8 +78,8 @@ pub(super) enum Written {
 /// Packs chunks, leaving out those that are stored already.
 pub(super) async fn pack(board: &Arc<Board>, chunks: Vec<PlainChunk>) -> Result<Vec<Incoming>, AppError> {
     let names: Vec<String> = chunks.iter().map(|chunk| hex(&chunk.hash)).collect();
-    let known =
-        chunks_known(&board.store.readers, &serde_json::to_string(&names).unwrap_or_default()).await?;
+    let names = serde_json::to_string(&names).unwrap_or_default();
+    let known = chunks_known(&board.store.readers, &names, &board.backups.readable()).await?;
     pack_unless(board, chunks, move |hash| known.iter().any(|known| known[..] == hash[..])).await
 }
 
@@ -95,13 +95,13 @@ pub(super) async fn pack_unless(
         let pack = |chunk: &PlainChunk| {
             if known(&chunk.hash) || !seen.insert(chunk.hash) {
                 let start = i64::try_from(chunk.start).unwrap_or(i64::MAX);
-                return Incoming::Known { start, hash: chunk.hash };
+                return Ok(Incoming::Known { start, hash: chunk.hash });
             }
-            Incoming::New(sealer.seal(chunk))
+            sealer.seal(chunk).map(Incoming::New)
         };
-        chunks.iter().map(pack).collect()
+        chunks.iter().map(pack).collect::<Result<_, StoreError>>()
     };
-    tokio::task::spawn_blocking(work).await.map_err(|_| AppError::Storage(StoreError::Closed))
+    Ok(tokio::task::spawn_blocking(work).await.map_err(|_| StoreError::Closed)??)
 }
 
 /// Puts chunks into a blob, within a transaction.
@@ -109,12 +109,13 @@ pub(super) async fn put(
     connection: &mut Connection,
     blob: i64,
     chunks: &[Incoming],
+    readable: &Readable,
 ) -> Result<Written, StoreError> {
     let (mut stored, mut missing) = (0, Vec::new());
     for chunk in chunks {
         match chunk {
             Incoming::New(row) => {
-                if chunk_add(connection, blob, row).await? {
+                if chunk_add(connection, blob, row, readable).await? {
                     stored += row.content.as_ref().map_or(0, Vec::len) as u64;
                 }
             }

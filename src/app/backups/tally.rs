@@ -7,13 +7,14 @@ use std::{
 
 use super::{Backups, verify::STALE_AFTER};
 use crate::{
-    app::Board,
+    app::{Board, text::hex},
     domain::{Time, check::Observation},
     store::{
         StoreError,
+        seal::{Key, KeyId},
         sqlite::{
             backups::{TypeRow, backups_tally},
-            blobs::chunks_tally,
+            blobs::{KeyTally, chunks_tally},
         },
     },
 };
@@ -27,6 +28,10 @@ pub struct Chunks {
     pub plain_bytes: i64,
     /// What they take, in bytes.
     pub stored_bytes: i64,
+    /// How many have another key than the current one and are being sealed anew.
+    pub to_reseal: i64,
+    /// How many cannot be read because their key is not configured.
+    pub without_key: i64,
 }
 
 impl Backups {
@@ -45,6 +50,32 @@ impl Backups {
     #[must_use]
     pub fn chunks(&self) -> Chunks {
         *self.chunks.lock()
+    }
+
+    /// Keys of chunks that are not configured, as of the last look.
+    #[must_use]
+    pub fn missing_keys(&self) -> Vec<String> {
+        self.missing_keys.lock().clone()
+    }
+
+    fn tell(&self, tally: &[KeyTally]) {
+        let keys = self.sealer.keys();
+        let current = keys.current().map(Key::id);
+        let (mut chunks, mut missing) = (Chunks::default(), Vec::new());
+        for KeyTally { key, count, plain_bytes, stored_bytes } in tally {
+            chunks.count += count;
+            chunks.plain_bytes += plain_bytes;
+            chunks.stored_bytes += stored_bytes;
+            let id = key.as_deref().and_then(|key| KeyId::try_from(key).ok());
+            if key.is_some() && id.and_then(|id| keys.get(id)).is_none() {
+                chunks.without_key += count;
+                missing.extend(key.as_deref().map(hex));
+            } else if id != current {
+                chunks.to_reseal += count;
+            }
+        }
+        *self.chunks.lock() = chunks;
+        *self.missing_keys.lock() = missing;
     }
 
     /// Whether an observation is worth a result: it is another one, or the last one gets old.
@@ -70,9 +101,9 @@ impl Board {
             Ok::<_, StoreError>((types, chunks_tally(&self.store.readers).await?))
         };
         match read.await {
-            Ok((types, (count, plain_bytes, stored_bytes))) => {
+            Ok((types, chunks)) => {
                 *self.backups.types.lock() = Arc::new(types);
-                *self.backups.chunks.lock() = Chunks { count, plain_bytes, stored_bytes };
+                self.backups.tell(&chunks);
                 Ok(())
             }
             Err(error) => {

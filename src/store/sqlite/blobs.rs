@@ -23,6 +23,13 @@ pub struct ChunkRow {
     pub content: Option<Vec<u8>>,
 }
 
+/// Which chunks can be read. Others are as good as missing when their content comes again.
+#[derive(Clone, Debug)]
+pub struct Readable {
+    /// Encrypted with one of these keys, a JSON array of hexadecimal texts in capitals.
+    pub keys: String,
+}
+
 /// A chunk that was deleted.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct Deleted {
@@ -66,12 +73,21 @@ pub async fn blobs_dropped(pool: &SqlitePool, limit: i64) -> Result<Vec<i64>, St
     .await?)
 }
 
-/// Stores a chunk unless it is there, and refers to it. Says whether it is new.
-pub async fn chunk_add(connection: &mut Connection, blob: i64, chunk: &ChunkRow) -> Result<bool, StoreError> {
+/// Stores a chunk unless it is there and readable, and refers to it. Says whether it was stored.
+pub async fn chunk_add(
+    connection: &mut Connection,
+    blob: i64,
+    chunk: &ChunkRow,
+    readable: &Readable,
+) -> Result<bool, StoreError> {
     let stored = chunk.content.as_ref().map_or(0, Vec::len);
     let done = sqlx::query(
         "INSERT INTO chunks (hash, size, codec, key, stored, location, content)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+         ON CONFLICT (hash) DO UPDATE SET
+             size = excluded.size, codec = excluded.codec, key = excluded.key, stored = excluded.stored,
+             location = excluded.location, content = excluded.content
+         WHERE chunks.key IS NOT NULL AND hex(chunks.key) NOT IN (SELECT value FROM json_each(?8))",
     )
     .bind(&chunk.hash)
     .bind(chunk.size)
@@ -80,6 +96,7 @@ pub async fn chunk_add(connection: &mut Connection, blob: i64, chunk: &ChunkRow)
     .bind(i64::try_from(stored).unwrap_or(i64::MAX))
     .bind(&chunk.location)
     .bind(&chunk.content)
+    .bind(&readable.keys)
     .execute(&mut *connection)
     .await?;
     chunk_refer(connection, blob, chunk.start, &chunk.hash).await?;
@@ -105,12 +122,21 @@ pub async fn chunk_refer(
     Ok(done.rows_affected() > 0)
 }
 
-/// Which of these hashes (a JSON array of hexadecimal texts) are stored.
-pub async fn chunks_known(pool: &SqlitePool, hashes: &str) -> Result<Vec<Vec<u8>>, StoreError> {
-    Ok(sqlx::query_scalar("SELECT hash FROM chunks WHERE hash IN (SELECT unhex(value) FROM json_each(?1))")
-        .bind(hashes)
-        .fetch_all(pool)
-        .await?)
+/// Which of these hashes (a JSON array of hexadecimal texts) are stored and readable.
+pub async fn chunks_known(
+    pool: &SqlitePool,
+    hashes: &str,
+    readable: &Readable,
+) -> Result<Vec<Vec<u8>>, StoreError> {
+    Ok(sqlx::query_scalar(
+        "SELECT hash FROM chunks
+         WHERE hash IN (SELECT unhex(value) FROM json_each(?1))
+           AND (key IS NULL OR hex(key) IN (SELECT value FROM json_each(?2)))",
+    )
+    .bind(hashes)
+    .bind(&readable.keys)
+    .fetch_all(pool)
+    .await?)
 }
 
 /// Where the chunks of a blob begin that have its bytes from `from` until before `until`.
@@ -182,9 +208,70 @@ pub async fn blob_sweep(
     Ok((deleted, i64::try_from(chunks.len()).is_ok_and(|count| count < most)))
 }
 
-/// Number of chunks, their plain and their stored bytes.
-pub async fn chunks_tally(pool: &SqlitePool) -> Result<(i64, i64, i64), StoreError> {
-    Ok(sqlx::query_as("SELECT count(*), coalesce(sum(size), 0), coalesce(sum(stored), 0) FROM chunks")
-        .fetch_one(pool)
-        .await?)
+/// Chunks after `after` that this key encrypted, or none, in the order of their ids.
+pub async fn chunks_of_key(
+    pool: &SqlitePool,
+    key: Option<&[u8]>,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<(i64, ChunkRow)>, StoreError> {
+    let rows: Vec<KeyedRow> = sqlx::query_as(
+        "SELECT id, 0 AS start, hash, size, codec, key, location, content FROM chunks
+         WHERE key IS ?1 AND id > ?2 ORDER BY id LIMIT ?3",
+    )
+    .bind(key)
+    .bind(after)
+    .bind(limit)
+    .fetch_all(pool)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.chunk)).collect())
+}
+
+#[derive(sqlx::FromRow)]
+struct KeyedRow {
+    id: i64,
+    #[sqlx(flatten)]
+    chunk: ChunkRow,
+}
+
+/// Replaces the content of a chunk that was sealed anew. Says whether it still had the key `old`.
+pub async fn chunk_reseal(
+    connection: &mut Connection,
+    id: i64,
+    old: Option<&[u8]>,
+    new: &ChunkRow,
+) -> Result<bool, StoreError> {
+    let done =
+        sqlx::query("UPDATE chunks SET key = ?3, stored = ?4, content = ?5 WHERE id = ?1 AND key IS ?2")
+            .bind(id)
+            .bind(old)
+            .bind(&new.key)
+            .bind(new.content.as_ref().map_or(0, |content| i64::try_from(content.len()).unwrap_or(i64::MAX)))
+            .bind(&new.content)
+            .execute(connection)
+            .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// What there is of chunks that one key encrypted, or none.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct KeyTally {
+    /// The key.
+    pub key: Option<Vec<u8>>,
+    /// How many.
+    pub count: i64,
+    /// Their plain bytes.
+    pub plain_bytes: i64,
+    /// Their stored bytes.
+    pub stored_bytes: i64,
+}
+
+/// What there is of chunks, by key.
+pub async fn chunks_tally(pool: &SqlitePool) -> Result<Vec<KeyTally>, StoreError> {
+    Ok(sqlx::query_as(
+        "SELECT key, count(*) AS count, sum(size) AS plain_bytes, sum(stored) AS stored_bytes
+         FROM chunks GROUP BY key",
+    )
+    .fetch_all(pool)
+    .await?)
 }
