@@ -5,6 +5,7 @@ mod create;
 mod cutter;
 mod diff;
 mod list;
+mod objects;
 mod prune;
 mod read;
 mod reseal;
@@ -19,17 +20,15 @@ use std::sync::{Arc, atomic::AtomicBool};
 
 use foldhash::HashMap;
 use parking_lot::Mutex;
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, Semaphore};
 
 use super::{AppError, Board};
 use crate::{
     domain::{Seconds, Time, backup::BackupId, check::Observation, retention::RetentionPolicy},
     store::{
+        objects::{Objects, Place},
         seal::{Keyring, Sealer},
-        sqlite::{
-            backups::{BackupRow, TypeRow, backup_get},
-            blobs::Readable,
-        },
+        sqlite::backups::{BackupRow, TypeRow, backup_get},
     },
 };
 
@@ -61,6 +60,8 @@ pub struct BackupOptions {
     pub retention: Arc<RetentionPolicy>,
     /// What encrypts chunks at rest; without a current key they are not encrypted.
     pub keys: Keyring,
+    /// The object store that new chunks go to; without one they stay in the database.
+    pub store: Option<Place>,
 }
 
 impl Default for BackupOptions {
@@ -72,6 +73,7 @@ impl Default for BackupOptions {
             verify_interval: Seconds::whole(86_400),
             retention: Arc::new(RetentionPolicy::everything()),
             keys: Keyring::default(),
+            store: None,
         }
     }
 }
@@ -99,12 +101,15 @@ pub struct Backups {
     told: Mutex<Option<(Observation, Time)>>,
     /// Backups whose next verification is not due before a time, since the last one did not find them whole.
     deferred: Mutex<HashMap<String, Time>>,
+    objects: Option<Objects>,
+    /// The id that the object store is marked with, once it is known.
+    object_store: OnceCell<String>,
     /// How far chunks are sealed anew.
     progress: Mutex<Progress>,
 }
 
 impl Backups {
-    pub(super) fn new(options: BackupOptions) -> Self {
+    pub(super) fn new(options: BackupOptions, objects: Option<Objects>) -> Self {
         Self {
             sealer: Arc::new(Sealer::new(options.level, options.keys.clone())),
             uploads: Arc::new(Semaphore::new(options.max_uploads)),
@@ -117,6 +122,8 @@ impl Backups {
             changed: AtomicBool::new(true),
             told: Mutex::default(),
             deferred: Mutex::default(),
+            objects,
+            object_store: OnceCell::new(),
             progress: Mutex::new(Progress::new(&options.keys)),
             options,
         }
@@ -126,13 +133,6 @@ impl Backups {
     #[must_use]
     pub fn max_bytes(&self) -> u64 {
         self.options.max_bytes
-    }
-
-    /// Which chunks can be read.
-    fn readable(&self) -> Readable {
-        let keys = self.sealer.keys().ids();
-        let keys: Vec<String> = keys.iter().map(|id| id.to_string().to_uppercase()).collect();
-        Readable { keys: serde_json::to_string(&keys).unwrap_or_default() }
     }
 }
 

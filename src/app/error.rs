@@ -127,8 +127,16 @@ pub enum AppError {
         retry_after: Duration,
     },
     /// The change could not be made durable.
-    #[error("the change is not on disk: {0}")]
+    #[error("{}", told(.0))]
     Storage(#[from] StoreError),
+}
+
+/// The object store is asked when something is read, too.
+fn told(error: &StoreError) -> String {
+    match error {
+        StoreError::ObjectStore(_) => error.to_string(),
+        _ => format!("the change is not on disk: {error}"),
+    }
 }
 
 fn summary(errors: &[FieldError]) -> String {

@@ -1,9 +1,6 @@
 //! Where the keys of backups come from: the environment, or files.
 
-use std::{
-    convert::Infallible,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -20,19 +17,20 @@ pub struct BackupKeyArgs {
     #[arg(long, env = "FUSEBOARD_BACKUP_KEY_FILE", value_name = "FILE")]
     pub backup_key_file: Option<PathBuf>,
     /// The key itself, only for the environment
-    #[arg(long, env = "FUSEBOARD_BACKUP_KEY", hide = true, hide_env_values = true, value_parser = secret)]
+    #[arg(long, env = "FUSEBOARD_BACKUP_KEY", hide = true, hide_env_values = true)]
     pub backup_key: Option<Secret>,
     /// Files with keys that backups were encrypted with before
     #[arg(long, env = "FUSEBOARD_BACKUP_PREVIOUS_KEY_FILES", value_name = "FILE", value_delimiter = ',')]
     pub backup_previous_key_files: Vec<PathBuf>,
     /// Such keys themselves, only for the environment
-    #[arg(long, env = "FUSEBOARD_BACKUP_PREVIOUS_KEYS", hide = true, hide_env_values = true,
-          value_delimiter = ',', value_parser = secret)]
+    #[arg(
+        long,
+        env = "FUSEBOARD_BACKUP_PREVIOUS_KEYS",
+        hide = true,
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
     pub backup_previous_keys: Vec<Secret>,
-}
-
-fn secret(text: &str) -> Result<Secret, Infallible> {
-    Ok(Secret::new(text.to_owned()))
 }
 
 /// All keys, and what an operator should be warned of.

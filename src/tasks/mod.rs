@@ -59,6 +59,9 @@ pub fn start(board: &Arc<Board>, tracker: &TaskTracker, stop: &CancellationToken
     every("reseal_backups", Duration::from_secs(1), |board| {
         Box::pin(async move { board.reseal_backups().await })
     });
+    every("delete_objects", Duration::from_secs(5), |board| {
+        Box::pin(async move { board.delete_objects().await })
+    });
     every("sweep_backups", Duration::from_secs(1), |board| {
         Box::pin(async move { board.sweep_backups().await })
     });

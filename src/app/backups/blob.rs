@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::objects::settle;
 use crate::{
     app::{AppError, Board, text::hex},
     store::{
@@ -75,11 +76,11 @@ pub(super) enum Written {
     Missing { stored: u64, hashes: Vec<ChunkHash> },
 }
 
-/// Packs chunks, leaving out those that are stored already.
+/// Packs chunks, leaving out those that are stored already. With an object store their content is there afterwards.
 pub(super) async fn pack(board: &Arc<Board>, chunks: Vec<PlainChunk>) -> Result<Vec<Incoming>, AppError> {
     let names: Vec<String> = chunks.iter().map(|chunk| hex(&chunk.hash)).collect();
     let names = serde_json::to_string(&names).unwrap_or_default();
-    let known = chunks_known(&board.store.readers, &names, &board.backups.readable()).await?;
+    let known = chunks_known(&board.store.readers, &names, &board.readable().await?).await?;
     pack_unless(board, chunks, move |hash| known.iter().any(|known| known[..] == hash[..])).await
 }
 
@@ -101,7 +102,9 @@ pub(super) async fn pack_unless(
         };
         chunks.iter().map(pack).collect::<Result<_, StoreError>>()
     };
-    Ok(tokio::task::spawn_blocking(work).await.map_err(|_| StoreError::Closed)??)
+    let mut packed: Vec<_> = tokio::task::spawn_blocking(work).await.map_err(|_| StoreError::Closed)??;
+    board.ship(&mut packed).await?;
+    Ok(packed)
 }
 
 /// Puts chunks into a blob, within a transaction.
@@ -115,8 +118,10 @@ pub(super) async fn put(
     for chunk in chunks {
         match chunk {
             Incoming::New(row) => {
-                if chunk_add(connection, blob, row, readable).await? {
-                    stored += row.content.as_ref().map_or(0, Vec::len) as u64;
+                let is_stored = chunk_add(connection, blob, row, readable).await?;
+                settle(connection, row, is_stored).await?;
+                if is_stored {
+                    stored += u64::try_from(row.stored).unwrap_or_default();
                 }
             }
             Incoming::Known { start, hash } => {

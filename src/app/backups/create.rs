@@ -115,7 +115,7 @@ impl Board {
         key: Option<IdempotencyKey>,
     ) -> Result<Stored, StoreError> {
         let board = Arc::clone(self);
-        let (seconds, readable) = (self.clock.wall().as_second(), self.backups.readable());
+        let (seconds, readable) = (self.clock.wall().as_second(), self.readable().await?);
         self.store
             .writer
             .write_then(

@@ -184,6 +184,7 @@ impl Board {
         if rows.len() != count {
             return Err(ReadError::Missing(first));
         }
+        let rows = self.fetch(rows).await?;
         let sealer = Arc::clone(&self.backups.sealer);
         let range = range.clone();
         let work = move || {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::Chunks;
+use super::{Chunks, objects::settle};
 use crate::{
     app::Board,
     store::{
@@ -38,11 +38,15 @@ impl Progress {
 }
 
 impl Board {
-    /// Replaces the keys of some chunks that have another one than the current one. What a step before it left is done
-    /// by the next one.
+    /// Replaces the keys of chunks that have another one than the current one: of as many as a step may take.
     pub async fn reseal_backups(self: &Arc<Self>) -> Result<(), StoreError> {
         self.tell_missing_keys().await?;
-        for _ in 0..BATCHES {
+        self.reseal_some(BATCHES).await
+    }
+
+    /// Replaces the keys of so many batches of chunks. What is left then is done by the next step.
+    pub async fn reseal_some(self: &Arc<Self>, batches: usize) -> Result<(), StoreError> {
+        for _ in 0..batches {
             let next = {
                 let progress = self.backups.progress.lock();
                 progress.outdated.last().map(|key| (*key, progress.after))
@@ -51,10 +55,11 @@ impl Board {
             let rows =
                 chunks_of_key(&self.store.readers, key.as_ref().map(KeyId::as_bytes), after, BATCH).await?;
             let Some((last, _)) = rows.last() else {
-                self.key_is_done();
+                self.key_is_done(key);
                 continue;
             };
             let last = *last;
+            let rows = self.fetch_readable(rows).await?;
             let (resealed, damaged) = self.reseal(key, rows).await?;
             let mut progress = self.backups.progress.lock();
             progress.after = last;
@@ -73,9 +78,10 @@ impl Board {
         let sealer = Arc::clone(&self.backups.sealer);
         let work = move || -> Result<_, StoreError> {
             let (mut sealed, mut damaged) = (Vec::new(), 0);
-            for (id, row) in rows {
+            for (id, mut row) in rows {
+                let at = row.location.take();
                 match sealer.reseal(row)? {
-                    Ok(row) => sealed.push((id, row)),
+                    Ok(row) => sealed.push((id, at, row)),
                     Err(OpenError::Damaged(damage)) => {
                         damaged += 1;
                         tracing::warn!(chunk = id, %damage, "a damaged chunk of a backup keeps its key");
@@ -86,13 +92,19 @@ impl Board {
             }
             Ok((sealed, damaged))
         };
-        let (sealed, damaged) = tokio::task::spawn_blocking(work).await.map_err(|_| StoreError::Closed)??;
+        let (mut sealed, damaged) =
+            tokio::task::spawn_blocking(work).await.map_err(|_| StoreError::Closed)??;
+        // What lies in the database stays there.
+        let moving = sealed.iter_mut().filter_map(|(_, at, row)| at.is_some().then_some(row)).collect();
+        self.ship_rows(moving).await?;
         let done = self.store.writer.write(move |connection| {
             Box::pin(async move {
                 let mut done = 0;
-                for (id, row) in &sealed {
-                    let old = key.as_ref().map(KeyId::as_bytes);
-                    done += u64::from(chunk_reseal(connection, *id, old, row).await?);
+                for (id, at, row) in &sealed {
+                    let old = (key.as_ref().map(KeyId::as_bytes), at.as_deref());
+                    let is_stored = chunk_reseal(connection, *id, old, row).await?;
+                    settle(connection, row, is_stored).await?;
+                    done += u64::from(is_stored);
                 }
                 Ok(done)
             })
@@ -102,8 +114,23 @@ impl Board {
         Ok((done, damaged))
     }
 
-    fn key_is_done(&self) {
+    /// Chunks with their content, without those that lie in an object store that is not at hand.
+    async fn fetch_readable(&self, rows: Vec<(i64, ChunkRow)>) -> Result<Vec<(i64, ChunkRow)>, StoreError> {
+        if rows.iter().all(|(_, row)| row.location.is_none()) {
+            return Ok(rows);
+        }
+        let store = self.readable().await?.store;
+        let is_at_hand = |at: &str| !store.is_empty() && at.starts_with(&store);
+        let (ids, rows): (Vec<_>, Vec<_>) =
+            rows.into_iter().filter(|(_, row)| row.location.as_deref().is_none_or(is_at_hand)).unzip();
+        Ok(ids.into_iter().zip(self.fetch(rows).await?).collect())
+    }
+
+    fn key_is_done(&self, key: Option<KeyId>) {
         let mut progress = self.backups.progress.lock();
+        if progress.outdated.last() != Some(&key) {
+            return;
+        }
         progress.outdated.pop();
         progress.after = 0;
         if progress.outdated.is_empty() && progress.resealed + progress.damaged > 0 {

@@ -15,6 +15,7 @@ use crate::{
         sqlite::{
             backups::{TypeRow, backups_tally},
             blobs::{KeyTally, chunks_tally},
+            objects::objects_count,
         },
     },
 };
@@ -32,6 +33,8 @@ pub struct Chunks {
     pub to_reseal: i64,
     /// How many cannot be read because their key is not configured.
     pub without_key: i64,
+    /// Objects that may exist although no chunk refers to them.
+    pub unreferenced: i64,
 }
 
 impl Backups {
@@ -58,10 +61,10 @@ impl Backups {
         self.missing_keys.lock().clone()
     }
 
-    fn tell(&self, tally: &[KeyTally]) {
+    fn tell(&self, tally: &[KeyTally], unreferenced: i64) {
         let keys = self.sealer.keys();
         let current = keys.current().map(Key::id);
-        let (mut chunks, mut missing) = (Chunks::default(), Vec::new());
+        let (mut chunks, mut missing) = (Chunks { unreferenced, ..Chunks::default() }, Vec::new());
         for KeyTally { key, count, plain_bytes, stored_bytes } in tally {
             chunks.count += count;
             chunks.plain_bytes += plain_bytes;
@@ -98,12 +101,13 @@ impl Board {
         }
         let read = async {
             let types = backups_tally(&self.store.readers).await?;
-            Ok::<_, StoreError>((types, chunks_tally(&self.store.readers).await?))
+            let chunks = chunks_tally(&self.store.readers).await?;
+            Ok::<_, StoreError>((types, chunks, objects_count(&self.store.readers).await?))
         };
         match read.await {
-            Ok((types, chunks)) => {
+            Ok((types, chunks, unreferenced)) => {
                 *self.backups.types.lock() = Arc::new(types);
-                self.backups.tell(&chunks);
+                self.backups.tell(&chunks, unreferenced);
                 Ok(())
             }
             Err(error) => {

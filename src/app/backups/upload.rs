@@ -187,7 +187,7 @@ pub(super) async fn write_again(
 }
 
 async fn write_packed(board: &Board, blob: i64, packed: Vec<Incoming>) -> Result<Written, StoreError> {
-    let (writer, readable) = (&board.store.writer, board.backups.readable());
+    let (writer, readable) = (&board.store.writer, board.readable().await?);
     writer
         .write(move |connection| Box::pin(async move { put(connection, blob, &packed, &readable).await }))
         .await

@@ -101,6 +101,7 @@ impl Sealer {
             size: i64::try_from(chunk.content.len()).unwrap_or(i64::MAX),
             codec,
             key: None,
+            stored: 0,
             location: None,
             content: Some(content),
         };
@@ -139,6 +140,8 @@ impl Sealer {
             key.lock(&context, content)?;
             row.key = Some(key.id().as_bytes().to_vec());
         }
+        row.stored =
+            row.content.as_ref().map_or(0, |content| i64::try_from(content.len()).unwrap_or(i64::MAX));
         Ok(())
     }
 

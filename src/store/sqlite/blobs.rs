@@ -17,7 +17,9 @@ pub struct ChunkRow {
     pub codec: i64,
     /// Which key encrypted it.
     pub key: Option<Vec<u8>>,
-    /// Name of the object that has the content.
+    /// Length of the packed content.
+    pub stored: i64,
+    /// The object that has the content: `{store}/{name}`.
     pub location: Option<String>,
     /// The packed content, unless an object has it.
     pub content: Option<Vec<u8>>,
@@ -28,15 +30,8 @@ pub struct ChunkRow {
 pub struct Readable {
     /// Encrypted with one of these keys, a JSON array of hexadecimal texts in capitals.
     pub keys: String,
-}
-
-/// A chunk that was deleted.
-#[derive(Clone, Debug, sqlx::FromRow)]
-pub struct Deleted {
-    /// Bytes that it took.
-    pub stored: i64,
-    /// The object to delete.
-    pub location: Option<String>,
+    /// If they lie in an object store, their locations begin like this; empty if there is none.
+    pub store: String,
 }
 
 /// A new blob; it is open.
@@ -80,23 +75,24 @@ pub async fn chunk_add(
     chunk: &ChunkRow,
     readable: &Readable,
 ) -> Result<bool, StoreError> {
-    let stored = chunk.content.as_ref().map_or(0, Vec::len);
     let done = sqlx::query(
         "INSERT INTO chunks (hash, size, codec, key, stored, location, content)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
          ON CONFLICT (hash) DO UPDATE SET
              size = excluded.size, codec = excluded.codec, key = excluded.key, stored = excluded.stored,
              location = excluded.location, content = excluded.content
-         WHERE chunks.key IS NOT NULL AND hex(chunks.key) NOT IN (SELECT value FROM json_each(?8))",
+         WHERE (chunks.key IS NOT NULL AND hex(chunks.key) NOT IN (SELECT value FROM json_each(?8)))
+            OR (chunks.location IS NOT NULL AND (?9 = '' OR substr(chunks.location, 1, length(?9)) <> ?9))",
     )
     .bind(&chunk.hash)
     .bind(chunk.size)
     .bind(chunk.codec)
     .bind(&chunk.key)
-    .bind(i64::try_from(stored).unwrap_or(i64::MAX))
+    .bind(chunk.stored)
     .bind(&chunk.location)
     .bind(&chunk.content)
     .bind(&readable.keys)
+    .bind(&readable.store)
     .execute(&mut *connection)
     .await?;
     chunk_refer(connection, blob, chunk.start, &chunk.hash).await?;
@@ -131,10 +127,12 @@ pub async fn chunks_known(
     Ok(sqlx::query_scalar(
         "SELECT hash FROM chunks
          WHERE hash IN (SELECT unhex(value) FROM json_each(?1))
-           AND (key IS NULL OR hex(key) IN (SELECT value FROM json_each(?2)))",
+           AND (key IS NULL OR hex(key) IN (SELECT value FROM json_each(?2)))
+           AND (location IS NULL OR (?3 <> '' AND substr(location, 1, length(?3)) = ?3))",
     )
     .bind(hashes)
     .bind(&readable.keys)
+    .bind(&readable.store)
     .fetch_all(pool)
     .await?)
 }
@@ -167,7 +165,7 @@ pub async fn chunks_get(
     last: i64,
 ) -> Result<Vec<ChunkRow>, StoreError> {
     Ok(sqlx::query_as(
-        "SELECT b.start, c.hash, c.size, c.codec, c.key, c.location, c.content
+        "SELECT b.start, c.hash, c.size, c.codec, c.key, c.stored, c.location, c.content
          FROM blob_chunks b JOIN chunks c ON c.id = b.chunk
          WHERE b.blob = ?1 AND b.start BETWEEN ?2 AND ?3 ORDER BY b.start",
     )
@@ -178,13 +176,23 @@ pub async fn chunks_get(
     .await?)
 }
 
-/// Takes up to `most` references from a dropped blob, and deletes the chunks that nothing refers to any more. The
-/// blob goes with its last reference; says whether it is gone.
+/// A chunk as it is stored now; it begins nowhere.
+pub async fn chunk_locate(pool: &SqlitePool, hash: &[u8]) -> Result<Option<ChunkRow>, StoreError> {
+    Ok(sqlx::query_as(
+        "SELECT 0 AS start, hash, size, codec, key, stored, location, content FROM chunks WHERE hash = ?1",
+    )
+    .bind(hash)
+    .fetch_optional(pool)
+    .await?)
+}
+
+/// Takes up to `most` references from a dropped blob, and deletes the chunks that nothing refers to any more; the
+/// bytes that they took. The blob goes with its last reference; says whether it is gone.
 pub async fn blob_sweep(
     connection: &mut Connection,
     blob: i64,
     most: i64,
-) -> Result<(Vec<Deleted>, bool), StoreError> {
+) -> Result<(i64, bool), StoreError> {
     let chunks: Vec<i64> = sqlx::query_scalar(
         "DELETE FROM blob_chunks WHERE blob = ?1 AND start IN (
              SELECT start FROM blob_chunks WHERE blob = ?1 ORDER BY start LIMIT ?2) RETURNING chunk",
@@ -193,19 +201,23 @@ pub async fn blob_sweep(
     .bind(most)
     .fetch_all(&mut *connection)
     .await?;
-    let deleted = sqlx::query_as(
+    let freed: Vec<i64> = sqlx::query_scalar(
         "DELETE FROM chunks WHERE id IN (SELECT value FROM json_each(?1))
-             AND NOT EXISTS (SELECT 1 FROM blob_chunks WHERE chunk = chunks.id) RETURNING stored, location",
+             AND NOT EXISTS (SELECT 1 FROM blob_chunks WHERE chunk = chunks.id) RETURNING stored",
     )
     .bind(serde_json::to_string(&chunks)?)
     .fetch_all(&mut *connection)
     .await?;
     sqlx::query("DELETE FROM blobs WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM blob_chunks WHERE blob = ?1)")
         .bind(blob)
-        .execute(connection)
+        .execute(&mut *connection)
         .await?;
-    // Also if somebody else has swept it meanwhile.
-    Ok((deleted, i64::try_from(chunks.len()).is_ok_and(|count| count < most)))
+    // Another sweep may have taken its last reference.
+    let is_gone = sqlx::query_scalar("SELECT NOT EXISTS (SELECT 1 FROM blobs WHERE id = ?1)")
+        .bind(blob)
+        .fetch_one(connection)
+        .await?;
+    Ok((freed.iter().sum(), is_gone))
 }
 
 /// Chunks after `after` that this key encrypted, or none, in the order of their ids.
@@ -216,7 +228,7 @@ pub async fn chunks_of_key(
     limit: i64,
 ) -> Result<Vec<(i64, ChunkRow)>, StoreError> {
     let rows: Vec<KeyedRow> = sqlx::query_as(
-        "SELECT id, 0 AS start, hash, size, codec, key, location, content FROM chunks
+        "SELECT id, 0 AS start, hash, size, codec, key, stored, location, content FROM chunks
          WHERE key IS ?1 AND id > ?2 ORDER BY id LIMIT ?3",
     )
     .bind(key)
@@ -234,22 +246,27 @@ struct KeyedRow {
     chunk: ChunkRow,
 }
 
-/// Replaces the content of a chunk that was sealed anew. Says whether it still had the key `old`.
+/// Replaces the content of a chunk that was sealed anew. Says whether it was still as it was read: under the key `old`, at
+/// the place `at`.
 pub async fn chunk_reseal(
     connection: &mut Connection,
     id: i64,
-    old: Option<&[u8]>,
+    (old, at): (Option<&[u8]>, Option<&str>),
     new: &ChunkRow,
 ) -> Result<bool, StoreError> {
-    let done =
-        sqlx::query("UPDATE chunks SET key = ?3, stored = ?4, content = ?5 WHERE id = ?1 AND key IS ?2")
-            .bind(id)
-            .bind(old)
-            .bind(&new.key)
-            .bind(new.content.as_ref().map_or(0, |content| i64::try_from(content.len()).unwrap_or(i64::MAX)))
-            .bind(&new.content)
-            .execute(connection)
-            .await?;
+    let done = sqlx::query(
+        "UPDATE chunks SET key = ?4, stored = ?5, location = ?6, content = ?7
+         WHERE id = ?1 AND key IS ?2 AND location IS ?3",
+    )
+    .bind(id)
+    .bind(old)
+    .bind(at)
+    .bind(&new.key)
+    .bind(new.stored)
+    .bind(&new.location)
+    .bind(&new.content)
+    .execute(connection)
+    .await?;
     Ok(done.rows_affected() > 0)
 }
 
