@@ -39,6 +39,6 @@ mod server;
 mod shedding;
 mod slow;
 mod support;
-mod text_format;
 mod templates;
+mod text_format;
 mod tls;
