@@ -1,6 +1,7 @@
 //! All that can be set from outside, read once: flag over environment over file over default.
 
 mod backup;
+mod backup_keys;
 
 use std::{
     collections::BTreeMap,
@@ -13,6 +14,7 @@ use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
 pub use backup::BackupSection;
+pub use backup_keys::BackupKeyArgs;
 
 use crate::{
     app::{Limits, backups::BackupOptions, tokens::Secret},
@@ -66,6 +68,9 @@ pub struct ServeArgs {
     /// Form of log lines [default: plain on a terminal, else json]
     #[arg(long, env = "FUSEBOARD_LOG_FORMAT", value_enum)]
     pub log_format: Option<LogFormat>,
+    /// Keys of backups
+    #[command(flatten)]
+    pub backup_keys: BackupKeyArgs,
 }
 
 /// The form of log lines.
@@ -351,6 +356,8 @@ pub struct Config {
     pub backups: BackupOptions,
     /// What the file declares.
     pub declarations: Declarations,
+    /// What an operator should know, for the log.
+    pub warnings: Vec<String>,
 }
 
 /// The configuration cannot be used.
@@ -373,6 +380,7 @@ impl Config {
 
     fn build(args: &ServeArgs, file: &File) -> Result<Self, ConfigError> {
         let (server, bounds) = (&file.server, &file.limits);
+        let mut warnings = Vec::new();
         let defaults = Limits::default();
         let tls_cert = args.tls_cert.clone().or_else(|| server.tls_cert.clone());
         let tls_key = args.tls_key.clone().or_else(|| server.tls_key.clone());
@@ -446,8 +454,12 @@ impl Config {
             max_connections: bounds.max_connections.unwrap_or(10_000),
             max_queued_writes: bounds.max_queued_writes.unwrap_or(10_000).max(1),
             outbound: file.outbound.policy()?,
-            backups: file.backup.options()?,
+            backups: BackupOptions {
+                keys: backup_keys::keyring(&args.backup_keys, &file.backup, &mut warnings)?,
+                ..file.backup.options()?
+            },
             declarations: file.declarations()?,
+            warnings,
         })
     }
 }

@@ -5,8 +5,10 @@ mod create;
 mod cutter;
 mod diff;
 mod list;
+mod objects;
 mod prune;
 mod read;
+mod reseal;
 mod restore;
 mod sweep;
 mod tally;
@@ -18,13 +20,14 @@ use std::sync::{Arc, atomic::AtomicBool};
 
 use foldhash::HashMap;
 use parking_lot::Mutex;
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, Semaphore};
 
 use super::{AppError, Board};
 use crate::{
     domain::{Seconds, Time, backup::BackupId, check::Observation, retention::RetentionPolicy},
     store::{
-        seal::Sealer,
+        objects::{Objects, Place},
+        seal::{Keyring, Sealer},
         sqlite::backups::{BackupRow, TypeRow, backup_get},
     },
 };
@@ -38,6 +41,8 @@ pub use restore::{NewRestore, RestoreView};
 pub use tally::Chunks;
 pub use upload::{Received, Upload};
 pub use verify::Verdict;
+
+use reseal::Progress;
 pub use view::BackupView;
 
 /// How backups are kept.
@@ -53,6 +58,10 @@ pub struct BackupOptions {
     pub verify_interval: Seconds,
     /// Which backups stay whose type has no policy of its own.
     pub retention: Arc<RetentionPolicy>,
+    /// What encrypts chunks at rest; without a current key they are not encrypted.
+    pub keys: Keyring,
+    /// The object store that new chunks go to; without one they stay in the database.
+    pub store: Option<Place>,
 }
 
 impl Default for BackupOptions {
@@ -63,6 +72,8 @@ impl Default for BackupOptions {
             max_uploads: 8,
             verify_interval: Seconds::whole(86_400),
             retention: Arc::new(RetentionPolicy::everything()),
+            keys: Keyring::default(),
+            store: None,
         }
     }
 }
@@ -82,24 +93,38 @@ pub struct Backups {
     types: Mutex<Arc<Vec<TypeRow>>>,
     /// What is stored for all together, as of the last look.
     chunks: Mutex<Chunks>,
-    /// Whether `types` and `chunks` may be out of date.
+    /// Keys of chunks that are not at hand, as of the last look.
+    missing_keys: Mutex<Vec<String>>,
+    /// Whether `types`, `chunks` and `missing_keys` may be out of date.
     changed: AtomicBool,
     /// What the check of backups was told last, and when.
     told: Mutex<Option<(Observation, Time)>>,
+    /// Backups whose next verification is not due before a time, since the last one did not find them whole.
+    deferred: Mutex<HashMap<String, Time>>,
+    objects: Option<Objects>,
+    /// The id that the object store is marked with, once it is known.
+    object_store: OnceCell<String>,
+    /// How far chunks are sealed anew.
+    progress: Mutex<Progress>,
 }
 
 impl Backups {
-    pub(super) fn new(options: BackupOptions) -> Self {
+    pub(super) fn new(options: BackupOptions, objects: Option<Objects>) -> Self {
         Self {
-            sealer: Arc::new(Sealer::new(options.level)),
+            sealer: Arc::new(Sealer::new(options.level, options.keys.clone())),
             uploads: Arc::new(Semaphore::new(options.max_uploads)),
             diffs: Arc::new(Semaphore::new(diff::MAX_DIFFS)),
             due: prune::Due::default(),
             reading: Mutex::default(),
             types: Mutex::default(),
             chunks: Mutex::default(),
+            missing_keys: Mutex::default(),
             changed: AtomicBool::new(true),
             told: Mutex::default(),
+            deferred: Mutex::default(),
+            objects,
+            object_store: OnceCell::new(),
+            progress: Mutex::new(Progress::new(&options.keys)),
             options,
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     domain::{InvalidConfig, Name, StateName, check::CheckKind},
-    store::StoreError,
+    store::{StoreError, seal::KeyId},
 };
 
 /// One rejected field of a request.
@@ -73,6 +73,16 @@ pub enum AppError {
         /// What is wrong.
         errors: Vec<String>,
     },
+    /// Documents of a backup are encrypted with a key that is not configured.
+    #[error(
+        "the backup \"{id}\" cannot be read: it is encrypted with the key {key}, which is not configured"
+    )]
+    BackupKeyMissing {
+        /// The backup.
+        id: String,
+        /// Which key.
+        key: KeyId,
+    },
     /// The backup is protected.
     #[error("the backup \"{0}\" is pinned; unpin it first")]
     Pinned(String),
@@ -117,8 +127,16 @@ pub enum AppError {
         retry_after: Duration,
     },
     /// The change could not be made durable.
-    #[error("the change is not on disk: {0}")]
+    #[error("{}", told(.0))]
     Storage(#[from] StoreError),
+}
+
+/// The object store is asked when something is read, too.
+fn told(error: &StoreError) -> String {
+    match error {
+        StoreError::ObjectStore(_) => error.to_string(),
+        _ => format!("the change is not on disk: {error}"),
+    }
 }
 
 fn summary(errors: &[FieldError]) -> String {

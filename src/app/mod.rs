@@ -31,7 +31,7 @@ use crate::{
     clock::Clock,
     domain::breaker::BreakerConfig,
     outbound::Outbound,
-    store::{Store, StoreError},
+    store::{Store, StoreError, objects::Objects},
     telemetry::Telemetry,
 };
 
@@ -180,7 +180,7 @@ impl Board {
         limits: Limits,
         telemetry: Arc<Telemetry>,
         outbound: Outbound,
-        backups: BackupOptions,
+        (backups, objects): (BackupOptions, Option<Objects>),
     ) -> Result<Arc<Self>, StoreError> {
         let (loaded, seed) = snapshot::read(&store, &clock).await?;
         let board = Arc::new(Self {
@@ -189,7 +189,7 @@ impl Board {
             runs: Runs::new(limits.max_check_runs),
             gates: Registry::default(),
             ad_hoc: AdHoc::default(),
-            backups: Backups::new(backups),
+            backups: Backups::new(backups, objects),
             retention: Registry::default(),
             pings: Pings::new(loaded.ping_secret()),
             store,

@@ -1,5 +1,6 @@
 //! `/metrics`: the server's own metrics, and the state of breakers and limiters.
 
+mod backups;
 mod health;
 mod schedules;
 
@@ -34,6 +35,7 @@ async fn metrics(State(state): State<AppState>) -> Response {
     health::checks(&state.board, &mut text);
     health::gates(&state.board, &mut text);
     schedules::write(&state.board, &mut text);
+    backups::write(&state.board, &mut text);
     let mut response = text.into_response();
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
@@ -86,7 +88,8 @@ impl Family {
             // Writing to a String does not fail.
             let _ = write!(self.series, "{before}{key}=\"{label}\"");
         }
-        let _ = writeln!(self.series, "}} {value}");
+        let end = if labels.is_empty() { "" } else { "}" };
+        let _ = writeln!(self.series, "{end} {value}");
     }
 }
 

@@ -52,6 +52,8 @@ pub enum Code {
     Pinned,
     /// Documents of a backup are not what was stored.
     BackupCorrupt,
+    /// Documents of a backup are encrypted with a key that the server does not have.
+    BackupKeyMissing,
     /// The body is larger than allowed.
     PayloadTooLarge,
     /// The body is of a type or coding that the server does not read.
@@ -102,9 +104,11 @@ impl Code {
             Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Self::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::InternalError | Self::BackupCorrupt => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::BreakerOpen | Self::GateClosed | Self::Overloaded | Self::StorageUnavailable => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::BreakerOpen
+            | Self::GateClosed
+            | Self::Overloaded
+            | Self::StorageUnavailable
+            | Self::BackupKeyMissing => StatusCode::SERVICE_UNAVAILABLE,
             Self::LimitReached => StatusCode::INSUFFICIENT_STORAGE,
         }
     }
@@ -144,6 +148,7 @@ impl Code {
             Self::IdempotencyInProgress => "idempotency_in_progress",
             Self::Pinned => "pinned",
             Self::BackupCorrupt => "backup_corrupt",
+            Self::BackupKeyMissing => "backup_key_missing",
             Self::PreconditionFailed => "precondition_failed",
             Self::PayloadTooLarge => "payload_too_large",
             Self::UnsupportedMediaType => "unsupported_media_type",
@@ -295,6 +300,7 @@ impl From<AppError> for Problem {
             AppError::StillRunning { .. } => Code::StillRunning,
             AppError::NotAvailable(_) => Code::NotAvailable,
             AppError::BackupCorrupt { .. } => Code::BackupCorrupt,
+            AppError::BackupKeyMissing { .. } => Code::BackupKeyMissing,
             AppError::Pinned(_) => Code::Pinned,
             AppError::TooLarge { .. } | AppError::TooLargeToCompare { .. } => Code::PayloadTooLarge,
             AppError::BadJson(_) => Code::BadJson,

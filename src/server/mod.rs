@@ -46,7 +46,7 @@ use crate::{
         edge::{Edge, EdgeLimits},
     },
     outbound::Outbound,
-    store::{Store, StoreError, StoreOptions},
+    store::{Store, StoreError, StoreOptions, objects::Objects},
     tasks,
     telemetry::Telemetry,
 };
@@ -66,6 +66,9 @@ pub enum StartError {
     /// The database cannot be used.
     #[error("cannot open the database {0}: {1}")]
     Store(String, StoreError),
+    /// The object store for backups cannot be used as it is configured.
+    #[error("[backup] store: {0}")]
+    ObjectStore(StoreError),
     /// Certificate or key cannot be used.
     #[error("cannot use the TLS files: {0}")]
     Tls(String),
@@ -94,6 +97,9 @@ pub struct Server {
 impl Server {
     /// Opens the database, declares what the file says, and binds the address.
     pub async fn start(config: Config, clock: Clock) -> Result<Self, StartError> {
+        for warning in &config.warnings {
+            tracing::warn!("{warning}");
+        }
         let options = StoreOptions {
             path: config.db.clone(),
             busy_timeout: Duration::from_secs(1),
@@ -104,10 +110,12 @@ impl Server {
         let writer = tokio::spawn(writer.run());
         let telemetry = Arc::new(Telemetry::new(&ROUTES)?);
         let outbound = Outbound::new(config.outbound.clone());
-        let board =
-            Board::load(clock, store, config.limits.clone(), telemetry, outbound, config.backups.clone())
-                .await
-                .map_err(broken)?;
+        let objects = config.backups.store.as_ref().map(Objects::new).transpose();
+        let objects = objects.map_err(StartError::ObjectStore)?;
+        let backups = (config.backups.clone(), objects);
+        let board = Board::load(clock, store, config.limits.clone(), telemetry, outbound, backups)
+            .await
+            .map_err(broken)?;
         if let Some(token) = &config.token {
             board.tokens.accept(token);
         }

@@ -18,6 +18,9 @@ pub enum StoreError {
     /// The operating system failed to read or write.
     #[error("the disk failed: {0}")]
     Io(String),
+    /// The object store failed, or is not the right one. Where, and why.
+    #[error("the object store failed: {0}")]
+    ObjectStore(String),
     /// The bounded queue of the writer is full.
     #[error("too many writes are waiting")]
     QueueFull,
@@ -39,6 +42,7 @@ impl StoreError {
             Self::ReadOnly => "read_only",
             Self::Corrupt(_) => "corrupt",
             Self::Io(_) => "io",
+            Self::ObjectStore(_) => "object_store",
             Self::QueueFull => "queue_full",
             Self::Closed => "closed",
             Self::Other(_) => "other",

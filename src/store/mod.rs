@@ -1,6 +1,7 @@
 //! What must survive: SQLite behind narrow functions, written by one task.
 
 mod error;
+pub mod objects;
 mod open;
 mod pairs;
 pub mod seal;

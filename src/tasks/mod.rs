@@ -56,6 +56,12 @@ pub fn start(board: &Arc<Board>, tracker: &TaskTracker, stop: &CancellationToken
     every("prune_backups", Duration::from_secs(1), |board| {
         Box::pin(async move { board.prune_backups().await })
     });
+    every("reseal_backups", Duration::from_secs(1), |board| {
+        Box::pin(async move { board.reseal_backups().await })
+    });
+    every("delete_objects", Duration::from_secs(5), |board| {
+        Box::pin(async move { board.delete_objects().await })
+    });
     every("sweep_backups", Duration::from_secs(1), |board| {
         Box::pin(async move { board.sweep_backups().await })
     });

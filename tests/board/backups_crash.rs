@@ -1,11 +1,25 @@
 //! `kill -9` in a loop, under load: what was acknowledged is there and whole.
 
-use std::sync::Arc;
+use std::{process::Command, sync::Arc};
 
+use fuseboard::{
+    clock::Clock,
+    config::Config,
+    store::{
+        objects::Place,
+        seal::{Key, Keyring},
+    },
+};
+use jiff::Timestamp;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{backups::prices, process::Process};
+use crate::{
+    backup_vault::{delete_all, objects},
+    backups::prices,
+    process::Process,
+    support::TestServer,
+};
 
 const ROUNDS: usize = 5;
 const WRITERS: usize = 6;
@@ -35,11 +49,35 @@ async fn write(url: String, seed: u64, acknowledged: Arc<tokio::sync::Semaphore>
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_acknowledged_is_there_and_whole_after_kill_9_under_load() {
+    survive(&TempDir::new().unwrap(), |command| command).await;
+}
+
+/// The same, encrypted and with the content in a directory. What was put for nothing is deleted afterwards.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn objects_survive_kill_9_under_load_and_none_is_forgotten() {
+    const KEY: &str = "00000000000000000000000000000000000000000000000000000000000000a1";
     let dir = TempDir::new().unwrap();
+    let (root, file) = (dir.path().join("objects"), dir.path().join("fuseboard.toml"));
+    std::fs::write(&file, format!("[backup]\nstore = '{}'\n", root.display())).unwrap();
+    survive(&dir, |command| command.arg("--config").arg(&file).env("FUSEBOARD_BACKUP_KEY", KEY)).await;
+    assert!(!objects(&root).is_empty());
+    // Its clock is a manual one, and long after this one.
+    let clock = Clock::manual(Timestamp::from_second(4_000_000_000).unwrap());
+    let change = |config: &mut Config| {
+        config.backups.keys = Keyring::new(Some(Key::parse(KEY).unwrap()), Vec::new());
+        config.backups.store = Some(Place::Directory(root.clone()));
+    };
+    let board = TestServer::start_in(dir, clock, change).await;
+    delete_all(&board).await;
+    assert_eq!(objects(&root).len(), 0);
+}
+
+async fn survive(dir: &TempDir, change: impl for<'c> Fn(&'c mut Command) -> &'c mut Command) {
     let db = dir.path().join("board.db");
+    let start = || Process::run(change(Process::command(&db).args(["--log", "error"])));
     let mut made: Vec<(String, String)> = Vec::new();
     for round in 0..ROUNDS {
-        let mut server = Process::run(Process::command(&db).args(["--log", "error"]));
+        let mut server = start();
         let acknowledged = Arc::new(tokio::sync::Semaphore::new(0));
         let writers: Vec<_> = (0..WRITERS)
             .map(|n| {
@@ -61,7 +99,7 @@ async fn what_was_acknowledged_is_there_and_whole_after_kill_9_under_load() {
         }
     }
     assert!(made.len() >= ROUNDS * (ENOUGH - 1));
-    let server = Process::run(Process::command(&db).args(["--log", "error"]));
+    let server = start();
     let client = reqwest::Client::new();
     for (id, document) in &made {
         let url = format!("{}/v1/backups/{id}", server.url);

@@ -53,6 +53,9 @@ async fn mixed_load(board: &TestServer) {
     board.put("/v1/gates/g", json!({ "checks": ["seen"] })).await;
     board.post("/v1/gates/g/evaluate", json!({})).await;
     board.post("/v1/gates/evaluate", json!({ "checks": ["pushed:x.y"] })).await;
+    let backup = json!({ "backup_type": "pre:x.y-z", "data": { "a": 1 } });
+    board.ask(Method::POST, "/v1/backups", Some(backup)).await;
+    board.board.verify_backups().await.unwrap();
     for (method, path) in
         [(Method::GET, "/nowhere"), (Method::PATCH, "/v1/calls"), (Method::POST, "/v1/calls")]
     {
@@ -149,4 +152,37 @@ async fn checks_show_their_status_success_duration_and_lateness() {
     ] {
         assert!(text.lines().any(|present| present == line), "{line}\n{text}");
     }
+}
+
+#[tokio::test]
+async fn backups_show_how_many_there_are_what_they_take_and_how_old_the_newest_is() {
+    let board = TestServer::start().await;
+    for _ in 0..2 {
+        let data = json!({ "same": "x".repeat(100_000) });
+        board.ask(Method::POST, "/v1/backups", Some(json!({ "backup_type": "daily", "data": data }))).await;
+        board.advance(60.0);
+    }
+    board.board.verify_backups().await.unwrap();
+    let text = metrics(&board).await;
+    for line in [
+        "fuseboard_backups{backup_type=\"daily\"} 2",
+        "fuseboard_backup_logical_bytes{backup_type=\"daily\"} 200022",
+        "fuseboard_backups_verified{backup_type=\"daily\"} 2",
+        "fuseboard_backups_damaged{backup_type=\"daily\"} 0",
+        "fuseboard_backup_last_timestamp_seconds{backup_type=\"daily\"} 1800000060",
+        "fuseboard_backup_age_seconds{backup_type=\"daily\"} 60",
+        // They are shared.
+        "fuseboard_backup_chunk_logical_bytes 100011",
+        "fuseboard_backup_chunks_to_reseal 0",
+        "fuseboard_backup_chunks_without_key 0",
+        "fuseboard_backup_objects_unreferenced 0",
+    ] {
+        assert!(text.lines().any(|present| present == line), "{line}\n{text}");
+    }
+    let value = |name: &str| -> f64 {
+        let line = text.lines().find(|line| line.starts_with(name)).unwrap();
+        line.rsplit(' ').next().unwrap().parse().unwrap()
+    };
+    let stored = value("fuseboard_backup_stored_bytes{");
+    assert!(stored > 0.0 && (stored - value("fuseboard_backup_chunk_stored_bytes ")).abs() < 0.5);
 }

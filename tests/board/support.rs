@@ -62,20 +62,30 @@ impl TestServer {
 
     /// Stops cleanly and starts again on the same database and clock.
     pub async fn restart(self) -> Self {
+        self.restart_with(|_| {}).await
+    }
+
+    /// Like `restart`, with another configuration.
+    pub async fn restart_with(self, change: impl FnOnce(&mut Config)) -> Self {
         let Self { clock, board, http, dir, stop, task, .. } = self;
         drop((board, http));
         drop(stop);
         task.await.unwrap();
-        Self::start_in(dir, clock, |_| {}).await
+        Self::start_in(dir, clock, change).await
     }
 
     /// Starts again as after `kill -9`: from a copy of the database as it is on disk at this moment.
     pub async fn crash(self) -> Self {
+        self.crash_with(|_| {}).await
+    }
+
+    /// Like `crash`, with another configuration.
+    pub async fn crash_with(self, change: impl FnOnce(&mut Config)) -> Self {
         let dir = TempDir::new().unwrap();
         for name in ["board.db", "board.db-wal"] {
             drop(std::fs::copy(self.dir.path().join(name), dir.path().join(name)));
         }
-        Self::start_in(dir, self.clock.clone(), |_| {}).await
+        Self::start_in(dir, self.clock.clone(), change).await
     }
 
     pub async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Response {

@@ -27,8 +27,10 @@ BINARY = Path(
 class Server:
     """``fuseboard serve`` as a child process."""
 
-    def __init__(self, db: Path) -> None:
+    def __init__(self, db: Path, *args: str, **env: str) -> None:
         self._db = db
+        self._args = args
+        self._env = env
         self._process: subprocess.Popen[str] | None = None
         self._port = 0
         self.start()
@@ -41,7 +43,8 @@ class Server:
         """Start, or start again on the same port with the same database."""
         log = self._db.with_suffix(".log").open("a")
         self._process = subprocess.Popen(
-            [str(BINARY), "serve", "--listen", f"127.0.0.1:{self._port}", "--db", str(self._db)],
+            [str(BINARY), "serve", "--listen", f"127.0.0.1:{self._port}", "--db", str(self._db), *self._args],
+            env={**os.environ, **self._env},
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,

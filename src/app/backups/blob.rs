@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use super::objects::settle;
 use crate::{
     app::{AppError, Board, text::hex},
     store::{
         Connection, StoreError,
         seal::{ChunkHash, PlainChunk},
-        sqlite::blobs::{ChunkRow, blob_drop, blob_open, chunk_add, chunk_refer, chunks_known},
+        sqlite::blobs::{ChunkRow, Readable, blob_drop, blob_open, chunk_add, chunk_refer, chunks_known},
     },
 };
 
@@ -75,11 +76,11 @@ pub(super) enum Written {
     Missing { stored: u64, hashes: Vec<ChunkHash> },
 }
 
-/// Packs chunks, leaving out those that are stored already.
+/// Packs chunks, leaving out those that are stored already. With an object store their content is there afterwards.
 pub(super) async fn pack(board: &Arc<Board>, chunks: Vec<PlainChunk>) -> Result<Vec<Incoming>, AppError> {
     let names: Vec<String> = chunks.iter().map(|chunk| hex(&chunk.hash)).collect();
-    let known =
-        chunks_known(&board.store.readers, &serde_json::to_string(&names).unwrap_or_default()).await?;
+    let names = serde_json::to_string(&names).unwrap_or_default();
+    let known = chunks_known(&board.store.readers, &names, &board.readable().await?).await?;
     pack_unless(board, chunks, move |hash| known.iter().any(|known| known[..] == hash[..])).await
 }
 
@@ -95,13 +96,15 @@ pub(super) async fn pack_unless(
         let pack = |chunk: &PlainChunk| {
             if known(&chunk.hash) || !seen.insert(chunk.hash) {
                 let start = i64::try_from(chunk.start).unwrap_or(i64::MAX);
-                return Incoming::Known { start, hash: chunk.hash };
+                return Ok(Incoming::Known { start, hash: chunk.hash });
             }
-            Incoming::New(sealer.seal(chunk))
+            sealer.seal(chunk).map(Incoming::New)
         };
-        chunks.iter().map(pack).collect()
+        chunks.iter().map(pack).collect::<Result<_, StoreError>>()
     };
-    tokio::task::spawn_blocking(work).await.map_err(|_| AppError::Storage(StoreError::Closed))
+    let mut packed: Vec<_> = tokio::task::spawn_blocking(work).await.map_err(|_| StoreError::Closed)??;
+    board.ship(&mut packed).await?;
+    Ok(packed)
 }
 
 /// Puts chunks into a blob, within a transaction.
@@ -109,13 +112,16 @@ pub(super) async fn put(
     connection: &mut Connection,
     blob: i64,
     chunks: &[Incoming],
+    readable: &Readable,
 ) -> Result<Written, StoreError> {
     let (mut stored, mut missing) = (0, Vec::new());
     for chunk in chunks {
         match chunk {
             Incoming::New(row) => {
-                if chunk_add(connection, blob, row).await? {
-                    stored += row.content.as_ref().map_or(0, Vec::len) as u64;
+                let is_stored = chunk_add(connection, blob, row, readable).await?;
+                settle(connection, row, is_stored).await?;
+                if is_stored {
+                    stored += u64::try_from(row.stored).unwrap_or_default();
                 }
             }
             Incoming::Known { start, hash } => {

@@ -21,7 +21,7 @@ use crate::{
         Connection, StoreError,
         sqlite::{
             backups::{BackupRow, backup_add},
-            blobs::{blob_keep, blob_open},
+            blobs::{Readable, blob_keep, blob_open},
             idempotency::{AnswerRow, answer_put},
         },
     },
@@ -115,12 +115,12 @@ impl Board {
         key: Option<IdempotencyKey>,
     ) -> Result<Stored, StoreError> {
         let board = Arc::clone(self);
-        let seconds = self.clock.wall().as_second();
+        let (seconds, readable) = (self.clock.wall().as_second(), self.readable().await?);
         self.store
             .writer
             .write_then(
                 move |connection| {
-                    Box::pin(async move { commit(connection, row, &chunks, key, seconds).await })
+                    Box::pin(async move { commit(connection, row, (&chunks, &readable), key, seconds).await })
                 },
                 move |stored| {
                     if let Stored::Done(view, _) = &stored {
@@ -147,14 +147,14 @@ impl Board {
 async fn commit(
     connection: &mut Connection,
     mut row: BackupRow,
-    chunks: &[Incoming],
+    (chunks, readable): (&[Incoming], &Readable),
     key: Option<IdempotencyKey>,
     seconds: i64,
 ) -> Result<Stored, StoreError> {
     if row.blob == 0 {
         row.blob = blob_open(connection).await?;
     }
-    match put(connection, row.blob, chunks).await? {
+    match put(connection, row.blob, chunks, readable).await? {
         Written::All { stored } => {
             row.stored_bytes = row.stored_bytes.saturating_add(i64::try_from(stored).unwrap_or(i64::MAX));
         }

@@ -12,7 +12,7 @@ use crate::{
     domain::backup::BackupId,
     store::{
         StoreError,
-        seal::Damage,
+        seal::{Damage, KeyId, OpenError},
         sqlite::{
             backups::BackupRow,
             blobs::{chunk_starts, chunks_get},
@@ -43,6 +43,8 @@ pub(super) enum ReadError {
     Damaged { start: i64, damage: Damage },
     #[error("the chunks at byte {0} are missing")]
     Missing(i64),
+    #[error("it is encrypted with the key {0}, which is not configured")]
+    KeyMissing(KeyId),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -121,8 +123,10 @@ impl Board {
         id: &BackupId,
         error: ReadError,
     ) -> Result<AppError, AppError> {
-        if let ReadError::Store(error) = error {
-            return Ok(error.into());
+        match error {
+            ReadError::Store(error) => return Ok(error.into()),
+            ReadError::KeyMissing(key) => return Ok(AppError::BackupKeyMissing { id: id.to_string(), key }),
+            ReadError::Damaged { .. } | ReadError::Missing(_) => {}
         }
         self.backup_row(id).await?;
         let errors = vec![error.to_string()];
@@ -180,6 +184,7 @@ impl Board {
         if rows.len() != count {
             return Err(ReadError::Missing(first));
         }
+        let rows = self.fetch(rows).await?;
         let sealer = Arc::clone(&self.backups.sealer);
         let range = range.clone();
         let work = move || {
@@ -189,7 +194,10 @@ impl Board {
                 if start != at {
                     return Err(ReadError::Missing(at));
                 }
-                let plain = sealer.open(row).map_err(|damage| ReadError::Damaged { start, damage })?;
+                let plain = sealer.open(row).map_err(|error| match error {
+                    OpenError::Damaged(damage) => ReadError::Damaged { start, damage },
+                    OpenError::KeyMissing(key) => ReadError::KeyMissing(key),
+                })?;
                 at += i64::try_from(plain.len()).unwrap_or(i64::MAX);
                 parts.push(cut_to(&plain.into(), u64::try_from(start).unwrap_or_default(), &range));
             }

@@ -70,8 +70,7 @@ impl Board {
                 let sweep = self.store.writer.write(move |connection| {
                     Box::pin(async move { blob_sweep(connection, blob, REFERENCES).await })
                 });
-                let (deleted, is_done) = sweep.await?;
-                let freed: i64 = deleted.iter().map(|chunk| chunk.stored).sum();
+                let (freed, is_done) = sweep.await?;
                 self.telemetry.backups.freed_bytes.inc_by(u64::try_from(freed).unwrap_or_default());
                 self.backups.touch();
                 if is_done {

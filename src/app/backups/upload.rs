@@ -187,6 +187,8 @@ pub(super) async fn write_again(
 }
 
 async fn write_packed(board: &Board, blob: i64, packed: Vec<Incoming>) -> Result<Written, StoreError> {
-    let writer = &board.store.writer;
-    writer.write(move |connection| Box::pin(async move { put(connection, blob, &packed).await })).await
+    let (writer, readable) = (&board.store.writer, board.readable().await?);
+    writer
+        .write(move |connection| Box::pin(async move { put(connection, blob, &packed, &readable).await }))
+        .await
 }

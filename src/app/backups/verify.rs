@@ -1,15 +1,15 @@
 //! Looking whether backups are whole.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{BackupView, read::InUse, read::ReadError};
+use super::{BackupView, Backups, read::InUse, read::ReadError};
 use crate::{
     app::{AppError, Board, checks::CheckCell, definitions::OnExisting},
     domain::{
-        Name, Seconds,
+        Name, Seconds, Time,
         backup::BackupId,
         check::{CheckSpec, Observation},
         health::Status,
@@ -27,6 +27,9 @@ const CHECK: &str = "backups";
 /// It is told what it knows already every quarter of this.
 pub(super) const STALE_AFTER: Seconds = Seconds::whole(3600);
 
+/// When a backup that could not be verified is tried again.
+const RETRY: Duration = Duration::from_secs(600);
+
 /// What a verification found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Verdict {
@@ -34,6 +37,24 @@ pub struct Verdict {
     pub valid: bool,
     /// What is wrong.
     pub errors: Vec<String>,
+}
+
+impl Backups {
+    /// The next verification of a backup is due after a while.
+    fn defer(&self, id: &BackupId, now: Time, span: Duration) {
+        self.deferred.lock().insert(id.to_string(), now.after(span));
+    }
+
+    /// How many verifications are not due yet.
+    fn count_deferred(&self, now: Time) -> i64 {
+        let mut deferred = self.deferred.lock();
+        deferred.retain(|_, due| *due > now);
+        i64::try_from(deferred.len()).unwrap_or(i64::MAX)
+    }
+
+    fn is_deferred(&self, id: &str) -> bool {
+        self.deferred.lock().contains_key(id)
+    }
 }
 
 impl Board {
@@ -45,7 +66,10 @@ impl Board {
             Ok(digest) if digest[..] == row.sha256[..] => Vec::new(),
             Ok(_) => vec!["the documents do not match their SHA-256".to_owned()],
             Err(ReadError::Store(error)) => return Err(error.into()),
-            Err(error) => vec![error.to_string()],
+            Err(ReadError::KeyMissing(key)) => {
+                return Err(AppError::BackupKeyMissing { id: id.to_string(), key });
+            }
+            Err(error @ (ReadError::Damaged { .. } | ReadError::Missing(_))) => vec![error.to_string()],
         };
         // Deleted meanwhile, it may have been swept as well.
         self.backup_row(id).await?;
@@ -98,18 +122,34 @@ impl Board {
 
     /// Verifies some of the backups that were not verified for long, and tells the check `backups` what there is.
     pub async fn verify_backups(self: &Arc<Self>) -> Result<(), StoreError> {
-        let span = i64::try_from(self.backups.options.verify_interval.get().as_nanos()).unwrap_or(i64::MAX);
-        let due = self.clock.wall_nanos().saturating_sub(span);
-        for id in backups_unverified(&self.store.readers, due, STEP).await? {
-            let Ok(id) = BackupId::try_from(id.as_str()) else { continue };
-            match self.backup_verify(&id).await {
-                Ok(_) | Err(AppError::NotFound { .. }) => {}
-                Err(AppError::Storage(error)) => return Err(error),
-                Err(error) => tracing::warn!(%id, %error, "a backup could not be verified"),
-            }
-        }
+        let result = self.verify_some().await;
         self.refresh_backups().await?;
         self.report_backups().await;
+        result
+    }
+
+    async fn verify_some(self: &Arc<Self>) -> Result<(), StoreError> {
+        let interval = self.backups.options.verify_interval.get();
+        let span = i64::try_from(interval.as_nanos()).unwrap_or(i64::MAX);
+        let due = self.clock.wall_nanos().saturating_sub(span);
+        // Those that cannot be verified must not stand in the way of the others.
+        let most = STEP.saturating_add(self.backups.count_deferred(self.clock.now()));
+        let waiting = backups_unverified(&self.store.readers, due, most).await?;
+        let step = usize::try_from(STEP).unwrap_or(usize::MAX);
+        for id in waiting.into_iter().filter(|id| !self.backups.is_deferred(id)).take(step) {
+            let Ok(id) = BackupId::try_from(id.as_str()) else { continue };
+            match self.backup_verify(&id).await {
+                Ok(Verdict { valid: true, .. }) | Err(AppError::NotFound { .. }) => {}
+                Ok(Verdict { valid: false, .. }) => self.backups.defer(&id, self.clock.now(), interval),
+                Err(error) => {
+                    self.backups.defer(&id, self.clock.now(), RETRY.min(interval));
+                    match error {
+                        AppError::Storage(error) => return Err(error),
+                        error => tracing::warn!(%id, %error, "a backup could not be verified"),
+                    }
+                }
+            }
+        }
         Ok(())
     }
 

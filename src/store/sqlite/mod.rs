@@ -7,6 +7,7 @@ pub mod checks;
 pub mod definitions;
 pub mod events;
 pub mod idempotency;
+pub mod objects;
 pub mod runs;
 pub mod states;
 pub mod tokens;
