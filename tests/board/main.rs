@@ -10,6 +10,7 @@
 mod backups;
 mod backups_crash;
 mod bad_input;
+mod board_backup;
 mod breakers;
 mod calls;
 mod checks;
@@ -38,6 +39,6 @@ mod server;
 mod shedding;
 mod slow;
 mod support;
-mod text_format;
 mod templates;
+mod text_format;
 mod tls;
