@@ -5,6 +5,7 @@ mod create;
 mod cutter;
 mod diff;
 mod list;
+mod own;
 mod prune;
 mod read;
 mod restore;
@@ -39,6 +40,9 @@ pub use tally::Chunks;
 pub use upload::{Received, Upload};
 pub use verify::Verdict;
 pub use view::BackupView;
+
+/// States of applications that are fetched at once: each may take 64 MiB of memory.
+const FETCHES: usize = 4;
 
 /// How backups are kept.
 #[derive(Clone, Debug)]
@@ -76,6 +80,8 @@ pub struct Backups {
     diffs: Arc<Semaphore>,
     /// What to prune soon.
     due: prune::Due,
+    /// Turns of those that fetch the state of an application.
+    pub(super) fetching: Semaphore,
     /// How many read each blob: what is read is not swept.
     reading: Mutex<HashMap<i64, usize>>,
     /// What there is, by type, as of the last look.
@@ -95,6 +101,7 @@ impl Backups {
             uploads: Arc::new(Semaphore::new(options.max_uploads)),
             diffs: Arc::new(Semaphore::new(diff::MAX_DIFFS)),
             due: prune::Due::default(),
+            fetching: Semaphore::new(FETCHES),
             reading: Mutex::default(),
             types: Mutex::default(),
             chunks: Mutex::default(),

@@ -80,7 +80,9 @@ impl Board {
         let stored = definitions_by_kind(&self.store.readers).await?;
         let pieces = written(stored);
         let mut hash = Sha256::new();
-        pieces.iter().for_each(|piece| hash.update(piece));
+        for piece in &pieces {
+            hash.update(piece);
+        }
         let length = pieces.iter().map(|piece| piece.len() as u64).sum();
         Ok(BoardDocument { pieces, length, sha256: hex(&hash.finalize()) })
     }
