@@ -39,6 +39,10 @@ enum Command {
     Limiter(cli::limiter::LimiterArgs),
     /// List and show schedules of a running server and their runs, and run them now
     Schedule(cli::schedule::ScheduleArgs),
+    /// Write all that is declared on a running server as one document
+    Export(cli::export::ExportArgs),
+    /// Declare on a running server what a document of `export` has; exit 1 if any of it is refused
+    Import(cli::import::ImportArgs),
     /// Print what happened on a running server, and follow what happens
     Events(cli::events::EventsArgs),
     /// Ask a running server how the checks are; exit 1 on red, 2 if it can't be asked
@@ -58,6 +62,8 @@ fn main() -> ExitCode {
         Command::Breaker(args) => return cli::breaker::run(&args),
         Command::Limiter(args) => return cli::limiter::run(&args),
         Command::Schedule(args) => return cli::schedule::run(&args),
+        Command::Export(args) => return cli::export::run(&args),
+        Command::Import(args) => return cli::import::run(&args),
         Command::Events(args) => return cli::events::run(&args),
         Command::Health(args) => return cli::health::run(&args),
         Command::Gate(args) => return cli::gate::run(&args),

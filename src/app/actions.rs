@@ -1,5 +1,7 @@
 //! What a run of a schedule does.
 
+mod create_backup;
+
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
@@ -74,10 +76,10 @@ async fn act(board: &Arc<Board>, schedule: &Name, run: &Run, config: &ScheduleCo
             });
             webhook(board, target, *method, &told, *expected_status).await
         }
-        Action::PruneBackups { backup_type } => board.prune_action(backup_type.as_ref()).await,
-        Action::CreateBackup { .. } => {
-            Done::failed("not_available", "this server cannot make backups by itself yet")
+        Action::CreateBackup { backup_type, source, labels } => {
+            board.create_backup_action(schedule, backup_type, source, labels).await
         }
+        Action::PruneBackups { backup_type } => board.prune_action(backup_type.as_ref()).await,
     }
 }
 

@@ -6,6 +6,7 @@ mod cutter;
 mod diff;
 mod list;
 mod objects;
+mod own;
 mod prune;
 mod read;
 mod reseal;
@@ -44,6 +45,9 @@ pub use verify::Verdict;
 
 use reseal::Progress;
 pub use view::BackupView;
+
+/// States of applications that are fetched at once: each may take 64 MiB of memory.
+const FETCHES: usize = 4;
 
 /// How backups are kept.
 #[derive(Clone, Debug)]
@@ -87,6 +91,8 @@ pub struct Backups {
     diffs: Arc<Semaphore>,
     /// What to prune soon.
     due: prune::Due,
+    /// Turns of those that fetch the state of an application.
+    pub(super) fetching: Semaphore,
     /// How many read each blob: what is read is not swept.
     reading: Mutex<HashMap<i64, usize>>,
     /// What there is, by type, as of the last look.
@@ -115,6 +121,7 @@ impl Backups {
             uploads: Arc::new(Semaphore::new(options.max_uploads)),
             diffs: Arc::new(Semaphore::new(diff::MAX_DIFFS)),
             due: prune::Due::default(),
+            fetching: Semaphore::new(FETCHES),
             reading: Mutex::default(),
             types: Mutex::default(),
             chunks: Mutex::default(),

@@ -67,7 +67,8 @@ pub fn etag_of<R: Resource>(resource: &R) -> String {
     etag(&document::<R>(&resource.config()))
 }
 
-fn document<R: Resource>(config: &R::Config) -> String {
+/// The wire document of a configuration, as it is stored.
+pub(super) fn document<R: Resource>(config: &R::Config) -> String {
     serde_json::to_string(&R::spec(config)).unwrap_or_default()
 }
 

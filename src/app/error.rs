@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::tokens::Scope;
 use crate::{
     domain::{InvalidConfig, Name, StateName, check::CheckKind},
     store::{StoreError, seal::KeyId},
@@ -62,9 +63,6 @@ pub enum AppError {
         /// The run that goes on.
         run_id: u64,
     },
-    /// The server cannot do this yet.
-    #[error("{0}")]
-    NotAvailable(&'static str),
     /// Documents of a backup are not what was stored.
     #[error("the backup \"{id}\" is damaged: {}", errors.join("; "))]
     BackupCorrupt {
@@ -86,6 +84,18 @@ pub enum AppError {
     /// The backup is protected.
     #[error("the backup \"{0}\" is pinned; unpin it first")]
     Pinned(String),
+    /// The documents of the backup are for those with a larger scope.
+    #[error(
+        "the backup \"{id}\" holds secrets of the board: this needs the scope {needed}; the token has {has}"
+    )]
+    ScopeNeeded {
+        /// The backup.
+        id: String,
+        /// What is needed.
+        needed: Scope,
+        /// What the token has.
+        has: Scope,
+    },
     /// The body is larger than it may be.
     #[error("the body is larger than {limit} bytes")]
     TooLarge {

@@ -2,6 +2,7 @@
 
 mod actions;
 pub mod backups;
+pub mod board;
 pub mod breakers;
 mod call_table;
 pub mod calls;

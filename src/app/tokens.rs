@@ -27,7 +27,7 @@ pub enum Scope {
     Read,
     /// Guarding calls, declaring and changing resources.
     Write,
-    /// Making and revoking tokens.
+    /// Making and revoking tokens, and seeing secrets.
     Admin,
 }
 

@@ -3,7 +3,7 @@
 use std::{process::ExitCode, time::Duration};
 
 use clap::Args;
-use reqwest::{Client, Method};
+use reqwest::{Client, Method, StatusCode};
 use serde_json::Value;
 
 /// The exit status when the server could not be asked, or would not answer the question.
@@ -51,21 +51,35 @@ impl Api {
         query: &[(&str, String)],
         body: Option<&Value>,
     ) -> Result<String, String> {
+        let (status, text) = self.exchange(method, path, query, body.map(Value::to_string)).await?;
+        if status.is_success() { Ok(text) } else { Err(self.refusal(path, status, &text)) }
+    }
+
+    /// Sends a request with a body in JSON; the status and the body of the answer, whatever they are. An error says why
+    /// there is no answer.
+    pub async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        query: &[(&str, String)],
+        body: Option<String>,
+    ) -> Result<(StatusCode, String), String> {
         let url = format!("{}{path}", self.base);
         let mut request = self.request(method, path, query)?;
         if let Some(body) = body {
-            request = request.json(body);
+            request = request.header("content-type", "application/json").body(body);
         }
         let answer = request.send().await.map_err(|e| format!("{url}: {}", root_cause(&e)))?;
         let status = answer.status();
-        let text = answer.text().await.map_err(|e| format!("{url}: {}", root_cause(&e)))?;
-        if status.is_success() {
-            return Ok(text);
-        }
-        let problem: Value = serde_json::from_str(&text).unwrap_or_default();
+        Ok((status, answer.text().await.map_err(|e| format!("{url}: {}", root_cause(&e)))?))
+    }
+
+    /// What an answer says that is no success.
+    pub fn refusal(&self, path: &str, status: StatusCode, text: &str) -> String {
+        let problem: Value = serde_json::from_str(text).unwrap_or_default();
         match problem["detail"].as_str() {
-            Some(detail) => Err(format!("{status}: {detail}")),
-            None => Err(format!("{url}: {status}")),
+            Some(detail) => format!("{status}: {detail}"),
+            None => format!("{}{path}: {status}", self.base),
         }
     }
 

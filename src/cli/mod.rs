@@ -6,9 +6,12 @@ use fuseboard::domain::Name;
 
 pub mod api;
 pub mod breaker;
+pub mod draft;
 pub mod events;
+pub mod export;
 pub mod gate;
 pub mod health;
+pub mod import;
 pub mod limiter;
 pub mod ready;
 pub mod schedule;

@@ -26,6 +26,29 @@ impl fmt::Display for InvalidBackupId {
     }
 }
 
+/// Where the documents of a backup came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A client sent them.
+    Request,
+    /// They are the board's own document. It has secrets.
+    Board,
+    /// The board has fetched them from an application.
+    Http,
+}
+
+impl Origin {
+    /// The word for it, on the wire and in the store.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Request => "request",
+            Self::Board => "board",
+            Self::Http => "http",
+        }
+    }
+}
+
 const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 const TAG: usize = 8;
 

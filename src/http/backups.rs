@@ -29,9 +29,12 @@ use crate::{
     app::{
         AppError,
         backups::{BackupQuery, BackupView, NewBackup, RestoreView, Verdict},
-        tokens::Caller,
+        tokens::{Caller, Scope},
     },
-    domain::{Name, backup::BackupId},
+    domain::{
+        Name,
+        backup::{BackupId, Origin},
+    },
 };
 use receive::{BackupBody, receive};
 
@@ -50,6 +53,11 @@ pub(super) fn routes() -> Routes {
 /// The id of a backup, in a path or a query.
 fn backup_id(field: &'static str, raw: &str) -> Result<BackupId, Problem> {
     BackupId::try_from(raw).map_err(|error| Problem::invalid(field, error.to_string()))
+}
+
+/// What the caller may do; none where no token is needed.
+fn scope(caller: Option<&Extension<Caller>>) -> Option<Scope> {
+    caller.map(|caller| caller.0.scope)
 }
 
 /// Stores documents: each key of `data` is one, any JSON, kept byte for byte.
@@ -73,7 +81,7 @@ async fn backup_create(
     }
     let (backup_type, labels, pinned) = receive::envelope(&received.envelope)?;
     let actor = caller.map(|caller| caller.0.name);
-    let new = NewBackup { backup_type, labels, pinned, actor, at };
+    let new = NewBackup { backup_type, labels, pinned, actor, at, origin: Origin::Request };
     // What tells apart two requests with the same key: the documents, and everything else.
     let same = Bytes::from([&received.sha256[..], &received.envelope].concat());
     let work = |key| async { state.board.backup_create(received, new, key).await.map(|(_, answer)| answer) };

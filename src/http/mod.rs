@@ -2,6 +2,7 @@
 
 pub mod auth;
 mod backups;
+mod board;
 mod breakers;
 mod calls;
 mod checks;
@@ -74,6 +75,7 @@ fn all(metrics_enabled: bool) -> Routes {
         .merge(schedules::routes())
         .merge(backups::routes())
         .merge(retention::routes())
+        .merge(board::routes())
         .merge(events::routes())
         .merge(tokens::routes())
         .merge(probes::routes());

@@ -38,6 +38,7 @@ pub fn base() -> OpenApi {
             ("health", "How all of it is."),
             ("gates", "May I go?"),
             ("schedules", "What runs by itself, and what became of it."),
+            ("board", "All that is declared, as one document; needs the scope `admin`."),
             ("events", "What happened."),
             ("tokens", "Bearer tokens; needs the scope `admin`."),
             ("probes", "For Kubernetes and load balancers."),

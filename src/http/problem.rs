@@ -42,8 +42,6 @@ pub enum Code {
     Conflict,
     /// The schedule cannot run because another run of it goes on.
     StillRunning,
-    /// This server cannot do that yet.
-    NotAvailable,
     /// The first request with this `Idempotency-Key` is not finished.
     IdempotencyInProgress,
     /// `If-Match` or `If-None-Match` did not hold.
@@ -92,11 +90,9 @@ impl Code {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::Conflict
-            | Self::StillRunning
-            | Self::NotAvailable
-            | Self::Pinned
-            | Self::IdempotencyInProgress => StatusCode::CONFLICT,
+            Self::Conflict | Self::StillRunning | Self::Pinned | Self::IdempotencyInProgress => {
+                StatusCode::CONFLICT
+            }
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -144,7 +140,6 @@ impl Code {
             Self::RequestTimeout => "request_timeout",
             Self::Conflict => "conflict",
             Self::StillRunning => "still_running",
-            Self::NotAvailable => "not_available",
             Self::IdempotencyInProgress => "idempotency_in_progress",
             Self::Pinned => "pinned",
             Self::BackupCorrupt => "backup_corrupt",
@@ -298,10 +293,10 @@ impl From<AppError> for Problem {
             AppError::IllegalTransition { .. } | AppError::WrongKind { .. } => Code::Conflict,
             AppError::TooOften { .. } => Code::RateLimited,
             AppError::StillRunning { .. } => Code::StillRunning,
-            AppError::NotAvailable(_) => Code::NotAvailable,
             AppError::BackupCorrupt { .. } => Code::BackupCorrupt,
             AppError::BackupKeyMissing { .. } => Code::BackupKeyMissing,
             AppError::Pinned(_) => Code::Pinned,
+            AppError::ScopeNeeded { .. } => Code::Forbidden,
             AppError::TooLarge { .. } | AppError::TooLargeToCompare { .. } => Code::PayloadTooLarge,
             AppError::BadJson(_) => Code::BadJson,
             AppError::PreconditionFailed(_) => Code::PreconditionFailed,

@@ -1,7 +1,7 @@
 //! Which route a path belongs to, for metrics, access rules and logs.
 
 /// The templates of all routes; a route's index is its number in the metrics.
-pub const ROUTES: [&str; 63] = [
+pub const ROUTES: [&str; 64] = [
     "/v1/calls",
     "/v1/calls/{call_id}/outcome",
     "/v1/outcomes",
@@ -50,6 +50,7 @@ pub const ROUTES: [&str; 63] = [
     "/v1/backups",
     "/v1/retention/{backup_type}",
     "/v1/retention",
+    "/v1/board",
     "/v1/events",
     "/v1/tokens/{id}",
     "/v1/tokens",

@@ -120,8 +120,7 @@ struct WaitQuery {
 /// Runs a schedule now, also while it is disabled.
 ///
 /// 202 with the run, which is on disk and has begun; with `wait_seconds`, 200 with its end if it comes in time. 409
-/// `still_running` while another run of it goes on (with `overlap: allow`, while 16 do), 409 `not_available` for actions
-/// on backups as long as the server has none.
+/// `still_running` while another run of it goes on (with `overlap: allow`, while 16 do).
 #[utoipa::path(post, path = "/v1/schedules/{name}/run", tag = "schedules", request_body = Option<ScheduleRunBody>,
     params(("name" = String, Path, description = "The schedule's name."), WaitQuery,
         ("Idempotency-Key" = Option<String>, Header, description = "A repeated request begins no other run.")),

@@ -9,14 +9,14 @@ use serde_json::{Value, json};
 
 use crate::support::TestServer;
 
-fn fuseboard(url: &str, args: &[&str]) -> Command {
+pub fn fuseboard(url: &str, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_fuseboard"));
     command.args(args).env("FUSEBOARD_URL", url).env_remove("FUSEBOARD_TOKEN");
     command
 }
 
 /// Exit status and output of a command.
-async fn run(url: &str, args: &[&str]) -> (i32, String) {
+pub async fn run(url: &str, args: &[&str]) -> (i32, String) {
     let mut command = fuseboard(url, args);
     let done = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     let text = String::from_utf8([done.stdout, done.stderr].concat()).unwrap();

@@ -11,6 +11,7 @@ mod backup_vault;
 mod backups;
 mod backups_crash;
 mod bad_input;
+mod board_backup;
 mod breakers;
 mod calls;
 mod checks;

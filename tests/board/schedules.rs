@@ -513,18 +513,6 @@ async fn while_the_disk_fails_nothing_begins_and_afterwards_it_does() {
 }
 
 #[tokio::test]
-async fn what_makes_backups_is_accepted_and_says_that_it_cannot_yet() {
-    let board = start_at("2027-03-01T00:00:30Z").await;
-    let action = json!({ "kind": "create_backup", "source": { "kind": "board" } });
-    put(&board, "b", json!({ "cron": "* * * * *", "action": action })).await;
-    let refused = board.send(Method::POST, "/v1/schedules/b/run", None).await;
-    assert_problem(refused, 409, "not_available", "no backups").await;
-    advance(&board, 60.0).await;
-    let run = runs(&board, "b").await.pop().unwrap();
-    assert_eq!((&run["status"], &run["output"]["reason"]), (&json!("failed"), &json!("not_available")));
-}
-
-#[tokio::test]
 async fn secrets_of_a_webhook_are_neither_shown_nor_recorded_nor_taken_for_a_view() {
     let board = start_at("2027-03-01T00:00:30Z").await;
     let spec = |secret: &str| {

@@ -16,7 +16,11 @@ use crate::{
         idempotency::{Answer, IdempotencyKey},
         journal::NewEvent,
     },
-    domain::{Name, backup::BackupId, check::Labels},
+    domain::{
+        Name,
+        backup::{BackupId, Origin},
+        check::Labels,
+    },
     store::{
         Connection, StoreError,
         sqlite::{
@@ -43,6 +47,8 @@ pub struct NewBackup {
     pub actor: Option<Arc<str>>,
     /// As of when.
     pub at: Timestamp,
+    /// Where its documents came from.
+    pub origin: Origin,
 }
 
 enum Stored {
@@ -79,6 +85,7 @@ impl Board {
             verified_at: None,
             damage: None,
             documents: serde_json::to_string(&documents).map_err(StoreError::from)?,
+            source: new.origin.as_str().to_owned(),
         };
         loop {
             row.backup_id = BackupId::new(&new.backup_type, new.at, random()?).to_string();

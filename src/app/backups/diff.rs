@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::Span;
 use crate::{
-    app::{AppError, Board},
+    app::{AppError, Board, tokens::Scope},
     domain::{backup::BackupId, json_diff::diff},
     store::StoreError,
 };
@@ -20,30 +20,45 @@ pub(super) const MAX_DIFFS: usize = 2;
 
 impl Board {
     /// The JSON Patch that makes the documents of one backup those of another.
-    pub async fn backup_diff(self: &Arc<Self>, from: &BackupId, to: &BackupId) -> Result<Bytes, AppError> {
+    pub async fn backup_diff(
+        self: &Arc<Self>,
+        from: &BackupId,
+        to: &BackupId,
+        scope: Option<Scope>,
+    ) -> Result<Bytes, AppError> {
         let _slot = self.diff_slot().await?;
-        let (from, to) = (self.documents_to_compare(from).await?, self.documents_to_compare(to).await?);
+        let from = self.documents_to_compare(from, scope).await?;
+        let to = self.documents_to_compare(to, scope).await?;
         compare(from, to).await
     }
 
     /// The JSON Patch that makes the documents of a backup those that are given: one JSON text.
-    pub async fn backup_diff_with(self: &Arc<Self>, from: &BackupId, to: Bytes) -> Result<Bytes, AppError> {
+    pub async fn backup_diff_with(
+        self: &Arc<Self>,
+        from: &BackupId,
+        to: Bytes,
+        scope: Option<Scope>,
+    ) -> Result<Bytes, AppError> {
         let _slot = self.diff_slot().await?;
-        compare(self.documents_to_compare(from).await?, to).await
+        compare(self.documents_to_compare(from, scope).await?, to).await
     }
 
     async fn diff_slot(&self) -> Result<tokio::sync::OwnedSemaphorePermit, StoreError> {
         Arc::clone(&self.backups.diffs).acquire_owned().await.map_err(|_| StoreError::Closed)
     }
 
-    async fn documents_to_compare(self: &Arc<Self>, id: &BackupId) -> Result<Bytes, AppError> {
+    async fn documents_to_compare(
+        self: &Arc<Self>,
+        id: &BackupId,
+        scope: Option<Scope>,
+    ) -> Result<Bytes, AppError> {
         let row = self.backup_row(id).await?;
         if u64::try_from(row.size_bytes).is_ok_and(|size| size > MAX_DIFF_BYTES) {
             return Err(AppError::TooLargeToCompare {
                 reason: format!("the documents of \"{id}\" have more than {MAX_DIFF_BYTES} bytes"),
             });
         }
-        let reading = self.backup_read(id, &Span::All).await?;
+        let reading = self.backup_read(id, &Span::All, scope).await?;
         let whole = reading.bytes.try_fold(BytesMut::new(), |mut whole, part| async move {
             whole.extend_from_slice(&part);
             Ok(whole)

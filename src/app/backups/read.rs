@@ -8,8 +8,8 @@ use sha2::{Digest, Sha256};
 
 use super::view::documents;
 use crate::{
-    app::{AppError, Board, text::hex},
-    domain::backup::BackupId,
+    app::{AppError, Board, text::hex, tokens::Scope},
+    domain::backup::{BackupId, Origin},
     store::{
         StoreError,
         seal::{Damage, KeyId, OpenError},
@@ -86,9 +86,16 @@ pub struct Reading {
 }
 
 impl Board {
-    /// Reads documents of a backup. Nothing of them is given out before all of it was found whole.
-    pub async fn backup_read(self: &Arc<Self>, id: &BackupId, span: &Span) -> Result<Reading, AppError> {
+    /// Reads documents of a backup for somebody with this scope; none where no token is needed. Nothing of them is given
+    /// out before all of it was found whole.
+    pub async fn backup_read(
+        self: &Arc<Self>,
+        id: &BackupId,
+        span: &Span,
+        scope: Option<Scope>,
+    ) -> Result<Reading, AppError> {
         let row = self.backup_row(id).await?;
+        check_reader(&row, scope)?;
         // The backup may have been deleted since it was looked up, and its blob may be half gone: then chunks are
         // missing, and it is not there any more.
         let in_use = InUse::new(self, row.blob);
@@ -114,6 +121,11 @@ impl Board {
             Ok(bytes) => Ok(Reading { length, sha256, bytes }),
             Err(error) => Err(self.unreadable(&row, id, error).await?),
         }
+    }
+
+    /// Whether somebody with this scope may read a backup's documents: those of the board itself have secrets.
+    pub async fn backup_readable(&self, id: &BackupId, scope: Option<Scope>) -> Result<(), AppError> {
+        check_reader(&self.backup_row(id).await?, scope)
     }
 
     /// What a reader is told: that the backup is gone, if it is, else that it is damaged.
@@ -215,6 +227,16 @@ impl Board {
                 Ok(hash)
             });
         Ok(digest.await?.finalize().into())
+    }
+}
+
+fn check_reader(row: &BackupRow, scope: Option<Scope>) -> Result<(), AppError> {
+    let needed = Scope::Admin;
+    match scope {
+        Some(has) if has < needed && row.source == Origin::Board.as_str() => {
+            Err(AppError::ScopeNeeded { id: row.backup_id.clone(), needed, has })
+        }
+        _ => Ok(()),
     }
 }
 

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::{Reading, Span, view::instant};
 use crate::{
-    app::{AppError, Board, journal::NewEvent},
+    app::{AppError, Board, journal::NewEvent, tokens::Scope},
     domain::{Name, backup::BackupId},
     store::sqlite::backups::{RestoreRow, restore_add, restores_before},
 };
@@ -61,13 +61,15 @@ impl From<RestoreRow> for RestoreView {
 }
 
 impl Board {
-    /// Reads a backup whole and notes that it was taken back. When this returns, the note is on disk.
+    /// Reads a backup whole for somebody with this scope and notes that it was taken back. When this returns, the note is
+    /// on disk.
     pub async fn backup_restore(
         self: &Arc<Self>,
         id: &BackupId,
         new: NewRestore,
+        scope: Option<Scope>,
     ) -> Result<(RestoreView, Reading), AppError> {
-        let reading = self.backup_read(id, &Span::All).await?;
+        let reading = self.backup_read(id, &Span::All, scope).await?;
         let backup_type = self.backup_row(id).await?.backup_type;
         let mut row = RestoreRow {
             id: 0,

@@ -37,8 +37,11 @@ pub struct BackupView {
     pub pinned: bool,
     /// What the last verification found; empty if nothing.
     pub errors: Vec<String>,
-    /// Whose token made it.
+    /// Whose token made it, or which schedule.
     pub actor: Option<String>,
+    /// Where its documents came from: `request` (a client sent them), `board` (they are the board's own) or `http` (they were
+    /// fetched for a schedule).
+    pub source: String,
 }
 
 impl From<&BackupRow> for BackupView {
@@ -61,6 +64,7 @@ impl From<&BackupRow> for BackupView {
                 .map(|damage| serde_json::from_str(damage).unwrap_or_else(|_| vec![damage.to_owned()]))
                 .unwrap_or_default(),
             actor: row.actor.clone(),
+            source: row.source.clone(),
         }
     }
 }

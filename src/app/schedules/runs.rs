@@ -21,7 +21,7 @@ use crate::{
     },
     domain::{
         Name,
-        schedule::{Action, Run, RunStatus, ScheduleConfig},
+        schedule::{Run, RunStatus, ScheduleConfig},
     },
     store::{StoreError, sqlite::runs},
 };
@@ -135,9 +135,6 @@ impl Board {
         key: Option<IdempotencyKey>,
     ) -> Result<Answer, AppError> {
         let cell = self.find::<ScheduleCell>(name)?;
-        if let Action::CreateBackup { .. } = cell.config().action {
-            return Err(AppError::NotAvailable("this server cannot make backups by itself yet"));
-        }
         // What is due comes first: the run that may stand in the way must be on disk before somebody is told of it.
         self.schedule_step(&cell, Asked::Nothing, None).await?;
         let run = self.schedule_step(&cell, Asked::Run { actor }, key).await?;

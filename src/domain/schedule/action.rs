@@ -9,8 +9,6 @@ use super::target::{Headers, Target, TargetFields};
 use crate::domain::{InvalidConfig, Name, check::Labels};
 
 const MAX_CHECKS: usize = 1000;
-const MAX_LABELS: usize = 32;
-const MAX_LABEL: usize = 256;
 const MAX_BODY: usize = 65_536;
 
 const WEBHOOK: TargetFields =
@@ -79,9 +77,11 @@ pub enum ActionSpec {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields, expecting = "an object with a `kind`")]
 pub enum BackupSourceSpec {
-    /// The board's own configuration and state.
+    /// All that is declared on the board, as `GET /v1/board` has it. Such a backup has secrets: only the scope `admin` may
+    /// read its documents.
     Board {},
-    /// An application that serves its state as JSON.
+    /// An application that serves its state as a JSON object, with 200 and at most 64 MiB: each key is a document. Up to 5
+    /// redirects are followed.
     Http {
         /// Absolute URL, `http` or `https`, at most 2048 bytes.
         url: String,
@@ -156,7 +156,7 @@ pub enum Action {
         /// Of what.
         source: BackupSource,
         /// Its labels.
-        labels: BTreeMap<String, String>,
+        labels: Labels,
     },
     /// Delete backups by the rules of their retention.
     PruneBackups {
@@ -194,7 +194,7 @@ impl TryFrom<ActionSpec> for Action {
             ActionSpec::CreateBackup { backup_type, source, labels } => Self::CreateBackup {
                 backup_type: name("action.backup_type", backup_type.as_deref().unwrap_or("scheduled"))?,
                 source: source.try_into()?,
-                labels: checked_labels(labels)?,
+                labels: Labels::parse("action.labels", labels)?,
             },
             ActionSpec::PruneBackups { backup_type } => Self::PruneBackups {
                 backup_type: backup_type.map(|raw| name("action.backup_type", &raw)).transpose()?,
@@ -222,7 +222,7 @@ impl From<&Action> for ActionSpec {
         match action.clone() {
             Action::RunChecks { checks, labels } => Self::RunChecks {
                 checks: checks.map(|checks| checks.iter().map(text).collect()),
-                labels: labels.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+                labels: labels.to_map(),
             },
             Action::Webhook { target, method, body, expected_status } => Self::Webhook {
                 url: target.url,
@@ -242,7 +242,7 @@ impl From<&Action> for ActionSpec {
                         timeout_seconds: Some(target.timeout.into()),
                     },
                 },
-                labels,
+                labels: labels.to_map(),
             },
             Action::PruneBackups { backup_type } => {
                 Self::PruneBackups { backup_type: backup_type.as_ref().map(text) }
@@ -271,15 +271,6 @@ fn check_body(method: Method, body: Option<&Value>) -> Result<(), InvalidConfig>
         return Err(invalid("action.body", "must be at most 65536 bytes"));
     }
     Ok(())
-}
-
-fn checked_labels(labels: BTreeMap<String, String>) -> Result<BTreeMap<String, String>, InvalidConfig> {
-    let fits = |(key, value): (&String, &String)| Name::is_valid(key) && value.len() <= MAX_LABEL;
-    if labels.len() > MAX_LABELS || !labels.iter().all(fits) {
-        let message = "must be at most 32, each a name with a value of at most 256 bytes";
-        return Err(invalid("action.labels", message));
-    }
-    Ok(labels)
 }
 
 fn no_headers(headers: &Headers) -> bool {

@@ -13,14 +13,14 @@ use serde::{Deserialize, de::IgnoredAny};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::{backup_id, receive::receive};
+use super::{backup_id, receive::receive, scope};
 use crate::{
     app::{
         backups::{NewBackup, NewRestore, Reading, RestoreView, Span},
         text::Text,
         tokens::Caller,
     },
-    domain::Name,
+    domain::{Name, backup::Origin},
     http::{
         AppState,
         breakers::bounded,
@@ -40,21 +40,23 @@ pub(super) fn routes() -> Routes {
 
 /// All documents of a backup: the object that was sent as `data`, byte for byte.
 ///
-/// Nothing is sent before all of it was found whole; `backup_corrupt` if it is not.
+/// Nothing is sent before all of it was found whole; `backup_corrupt` if it is not. A backup with the source `board` holds
+/// secrets: its documents need the scope `admin`.
 #[utoipa::path(get, path = "/v1/backups/{id}/data", tag = "backups",
     params(("id" = String, Path, description = "The backup's id.")),
     responses((status = 200, description = "The documents.", body = std::collections::BTreeMap<String, Value>)))]
 async fn backup_data(
     State(state): State<AppState>,
     RawPath(id): RawPath,
+    caller: Option<Extension<Caller>>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let reading = state.board.backup_read(&backup_id("id", &id)?, &Span::All).await?;
+    let reading = state.board.backup_read(&backup_id("id", &id)?, &Span::All, scope(caller.as_ref())).await?;
     let tag = format!("\"{}\"", reading.sha256);
     Ok(answer(reading, &headers, &tag))
 }
 
-/// One document of a backup, byte for byte.
+/// One document of a backup, byte for byte. With the source `board` it needs the scope `admin`.
 #[utoipa::path(get, path = "/v1/backups/{id}/data/{key}", tag = "backups",
     params(("id" = String, Path, description = "The backup's id."),
         ("key" = String, Path, description = "The document's key.")),
@@ -62,11 +64,12 @@ async fn backup_data(
 async fn backup_document(
     State(state): State<AppState>,
     path: Result<Path<(String, String)>, axum::extract::rejection::PathRejection>,
+    caller: Option<Extension<Caller>>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let Path((id, key)) = path.map_err(|rejection| Problem::invalid("key", rejection.body_text()))?;
     let id = backup_id("id", &id)?;
-    let reading = state.board.backup_read(&id, &Span::Document(key.clone())).await?;
+    let reading = state.board.backup_read(&id, &Span::Document(key.clone()), scope(caller.as_ref())).await?;
     let key: String = url::form_urlencoded::byte_serialize(key.as_bytes()).collect();
     let tag = format!("\"{}-{key}\"", reading.sha256);
     Ok(answer(reading, &headers, &tag))
@@ -121,7 +124,8 @@ struct Restored {
 
 /// Takes a backup back: gives out its documents, and records who took them, when and why.
 ///
-/// With `current`, the caller's present state is stored in the same step, before anything is given out.
+/// With `current`, the caller's present state is stored in the same step, before anything is given out. With the source
+/// `board` it needs the scope `admin`.
 #[utoipa::path(post, path = "/v1/backups/{id}/restore", tag = "backups", request_body = Option<RestoreBody>,
     params(("id" = String, Path, description = "The backup's id.")),
     responses((status = 200, description = "The record, and the documents.", body = Restored)))]
@@ -133,7 +137,8 @@ async fn backup_restore(
 ) -> Result<Response, Problem> {
     let id = backup_id("id", &id)?;
     // Before a long body is taken.
-    state.board.backup(&id).await?;
+    let scope = scope(caller.as_ref());
+    state.board.backup_readable(&id, scope).await?;
     let at = state.board.clock.wall();
     let received = receive(&state, request, "current", b"{}").await?;
     let body: RestoreBody<'_> = json::parse(&received.envelope)?;
@@ -145,13 +150,20 @@ async fn backup_restore(
         let backup_type =
             Name::try_from("pre_restore").map_err(|e| Problem::invalid("current", e.to_string()))?;
         let labels = crate::domain::check::Labels::default();
-        let new = NewBackup { backup_type, labels, pinned: false, actor: actor.clone(), at };
+        let new = NewBackup {
+            backup_type,
+            labels,
+            pinned: false,
+            actor: actor.clone(),
+            at,
+            origin: Origin::Request,
+        };
         Some(state.board.backup_create(received, new, None).await?.0.backup_id)
     } else {
         None
     };
     let new = NewRestore { client, reason, actor, pre_restore };
-    let (restore, reading) = state.board.backup_restore(&id, new).await?;
+    let (restore, reading) = state.board.backup_restore(&id, new, scope).await?;
     let head = format!("{{\"restore\":{},\"data\":", serde_json::to_string(&restore).unwrap_or_default());
     let length = head.len() as u64 + reading.length + 1;
     let piece = |text: Bytes| stream::once(std::future::ready(Ok(text)));

@@ -37,6 +37,8 @@ pub struct BackupRow {
     pub damage: Option<String>,
     /// `[key, offset, length]` of each document.
     pub documents: String,
+    /// Where they came from.
+    pub source: String,
 }
 
 /// Which backups.
@@ -60,8 +62,8 @@ pub struct BackupFilter {
 pub async fn backup_add(connection: &mut Connection, row: &BackupRow) -> Result<bool, StoreError> {
     let done = sqlx::query(
         "INSERT INTO backups (backup_id, backup_type, at, blob, size_bytes, stored_bytes, compressed, sha256, labels,
-                              pinned, actor, verified_at, damage, documents)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) ON CONFLICT DO NOTHING",
+                              pinned, actor, verified_at, damage, documents, source)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) ON CONFLICT DO NOTHING",
     )
     .bind(&row.backup_id)
     .bind(&row.backup_type)
@@ -77,6 +79,7 @@ pub async fn backup_add(connection: &mut Connection, row: &BackupRow) -> Result<
     .bind(row.verified_at)
     .bind(&row.damage)
     .bind(&row.documents)
+    .bind(&row.source)
     .execute(connection)
     .await?;
     Ok(done.rows_affected() > 0)

@@ -1,6 +1,7 @@
 //! Declared resources: their names, and the configurations that they share.
 
 use sha2::{Digest, Sha256};
+use sqlx::SqlitePool;
 
 use crate::store::{Connection, Pairs, StoreError};
 
@@ -74,4 +75,24 @@ pub async fn definitions_load(connection: &mut Connection, kind: &str) -> Result
 /// All configurations: id, as [`definitions_load`] spells it, and document.
 pub async fn configs_load(connection: &mut Connection) -> Result<Vec<(String, String)>, StoreError> {
     Ok(sqlx::query_as("SELECT CAST(id AS TEXT), document FROM configs").fetch_all(connection).await?)
+}
+
+/// All resources of a kind, as they are inside of a JSON object: `"name":document` with commas between them, in the order
+/// of names.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct KindRow {
+    /// The kind.
+    pub kind: String,
+    /// The members of the object.
+    pub members: String,
+}
+
+/// Everything that is declared, as of one instant, in the order of kinds. No name needs an escape.
+pub async fn definitions_by_kind(pool: &SqlitePool) -> Result<Vec<KindRow>, StoreError> {
+    Ok(sqlx::query_as(
+        "SELECT kind, group_concat('\"' || name || '\":' || document, ',' ORDER BY name) AS members
+         FROM definitions JOIN configs ON id = config GROUP BY kind ORDER BY kind",
+    )
+    .fetch_all(pool)
+    .await?)
 }
