@@ -25,10 +25,8 @@ fn needed(route: &str, method: &Method, access: &Access) -> Option<Scope> {
         "/livez" | "/readyz" | "/healthz" | "/livez/{check}" | "/readyz/{check}" | "/healthz/{check}"
         | "/" | "/docs" | "/openapi.json" | "/openapi.yaml" => None,
         "/metrics" if access.public_metrics => None,
-        // It counts, but it changes nothing that anybody decides by.
-        "/v1/gates/{name}/evaluate" | "/v1/gates/evaluate" => Some(Scope::Read),
-        // A question with a long body.
-        "/v1/backups/{id}/diff" => Some(Scope::Read),
+        // A gate counts, but nothing changes that anybody decides by; a difference is a question with a long body.
+        "/v1/gates/{name}/evaluate" | "/v1/gates/evaluate" | "/v1/backups/{id}/diff" => Some(Scope::Read),
         // Whatever the method: cron lines use GET.
         "/ping/{check}" | "/ping/{check}/{signal}" => Some(Scope::Write),
         // The board's document has the secrets that the views leave out.

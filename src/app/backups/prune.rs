@@ -1,6 +1,6 @@
 //! Deleting what no rule of retention keeps.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{cmp::Reverse, collections::BTreeSet, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use parking_lot::Mutex;
@@ -125,12 +125,11 @@ impl Board {
         backup_type: Option<&Name>,
         dry_run: bool,
     ) -> Result<Pruned, StoreError> {
-        let types = match backup_type {
-            Some(name) => vec![name.clone()],
-            None => {
-                let known = backup_types(&self.store.readers).await?;
-                known.into_iter().filter_map(|raw| Name::try_from(raw).ok()).collect()
-            }
+        let types = if let Some(name) = backup_type {
+            vec![name.clone()]
+        } else {
+            let known = backup_types(&self.store.readers).await?;
+            known.into_iter().filter_map(|raw| Name::try_from(raw).ok()).collect()
         };
         let mut pruned = Pruned { dry_run, ..Pruned::default() };
         for name in types {
@@ -147,12 +146,11 @@ impl Board {
     }
 
     async fn judge(&self, connection: &mut Connection, backup_type: &Name) -> Result<Judged, StoreError> {
-        let rows = backups_judged(connection, backup_type.as_str()).await?;
+        let mut rows = backups_judged(connection, backup_type.as_str()).await?;
         let candidates: Vec<_> = rows.iter().map(candidate).collect();
         let policy = self.retention_of(backup_type.as_str());
         let mut decisions = plan(&policy, &candidates, self.clock.wall());
         decisions.sort_unstable_by_key(|decision| decision.id);
-        let mut rows = rows;
         rows.sort_unstable_by_key(|row| row.id);
         Ok(rows.into_iter().zip(decisions).collect())
     }
@@ -247,7 +245,7 @@ fn candidate(row: &JudgedRow) -> Candidate {
 impl Pruned {
     /// Adds the backups of one more type.
     fn take(&mut self, backup_type: &Name, mut judged: Judged) {
-        judged.sort_unstable_by(|(one, _), (other, _)| (other.at, other.id).cmp(&(one.at, one.id)));
+        judged.sort_unstable_by_key(|(row, _)| Reverse((row.at, row.id)));
         let goes = |(_, decision): &&(JudgedRow, Decision)| !decision.keep;
         let deleted = judged.iter().filter(goes).count();
         self.deleted += deleted;

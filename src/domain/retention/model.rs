@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::{Candidate, RetentionSpec};
+use crate::domain::schedule::Zone;
 
 /// Texts of why a backup stays; empty if it goes.
 pub(super) fn reasons(
@@ -52,10 +53,11 @@ pub(super) fn reasons(
     let of = spec.keep_last.unwrap_or(0) as usize;
     say(rivals.len() < of, format!("last {} of {of}", rivals.len() + 1));
     let formats = ["hourly %Y-%m-%dT%H%:z", "daily %Y-%m-%d", "weekly %G-W%V", "monthly %Y-%m", "yearly %Y"];
-    let zone = jiff::tz::TimeZone::get(spec.timezone.as_deref().unwrap_or("UTC")).unwrap();
+    let zone = Zone::parse(spec.timezone.as_deref().unwrap_or("UTC")).unwrap();
     for (format, most) in formats.into_iter().zip(counts.skip(1)) {
-        let label =
-            |at: Timestamp| at.to_zoned(zone.clone()).strftime(format).to_string().replace("+00:00", "Z");
+        let label = |at: Timestamp| {
+            at.to_zoned(zone.rules().clone()).strftime(format).to_string().replace("+00:00", "Z")
+        };
         let theirs: BTreeSet<String> = rivals.iter().map(|other| label(other.at)).collect();
         let own = label(own.at);
         say(!theirs.contains(&own) && theirs.len() < most.unwrap_or(0) as usize, own);
