@@ -188,7 +188,7 @@ fn templates() -> impl Strategy<Value = String> {
     });
     let broken =
         (replacements(), prop::collection::vec(mutations(), 1..4)).prop_map(|(template, mutations)| {
-            mutations.into_iter().fold(template, |template, mutation| mutation.applied(template))
+            mutations.into_iter().fold(template, |template, mutation| mutation.applied(&template))
         });
     prop_oneof![6 => replacements(), 3 => mixed, 1 => nested, 4 => broken]
 }
@@ -211,7 +211,7 @@ fn mutations() -> impl Strategy<Value = Mutation> {
 }
 
 impl Mutation {
-    fn applied(self, template: String) -> String {
+    fn applied(self, template: &str) -> String {
         let mut characters: Vec<char> = template.chars().collect();
         let count = characters.len();
         match self {

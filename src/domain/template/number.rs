@@ -3,6 +3,8 @@
 //! The digits are the standard library's: exact, ties to even, as those of `CPython`'s `dtoa.c`. The notation is that of
 //! `Python/pystrtod.c`, `format_float_short`.
 
+use std::fmt::Write;
+
 use super::{
     spec::{NumberSpec, Style},
     text::pad,
@@ -122,7 +124,8 @@ impl Decimal {
         let (first, fraction) = self.digits.split_at(1);
         let mut magnitude = Magnitude::joined(first.to_owned(), fraction, alternate);
         let sign = if self.exponent < 0 { '-' } else { '+' };
-        magnitude.rest.push_str(&format!("e{sign}{:02}", self.exponent.unsigned_abs()));
+        // Writing to a String does not fail.
+        let _ = write!(magnitude.rest, "e{sign}{:02}", self.exponent.unsigned_abs());
         magnitude
     }
 

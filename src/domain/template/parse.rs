@@ -48,6 +48,7 @@ pub(super) struct Reader<'a> {
     at: usize,
 }
 
+#[derive(Clone, Copy)]
 enum Field {
     Number(NumberField),
     Text(TextField),

@@ -98,9 +98,9 @@ impl Spec {
         let mut spec = Self::default();
         let mut ahead = from.rest().chars();
         let (first, second) = (ahead.next(), ahead.next());
-        if second.filter(is_align).is_some() {
+        if second.is_some_and(|c| is_align(&c)) {
             (spec.fill, spec.align) = (from.next(), from.next());
-        } else if first.filter(is_align).is_some() {
+        } else if first.is_some_and(|c| is_align(&c)) {
             spec.align = from.next();
         }
         if matches!(from.peek(), Some('+' | '-' | ' ')) {

@@ -1,4 +1,4 @@
-//! Texts that CPython gave, what is refused and why, laws. `tests/board/templates.rs` compares with a real Python.
+//! Texts that `CPython` gave, what is refused and why, laws. `tests/board/templates.rs` compares with a real Python.
 
 use proptest::prelude::*;
 
