@@ -106,14 +106,19 @@ impl Board {
             return Ok(());
         }
         let view = BackupView::from(&BackupRow { damage: Some(damage.clone()), ..row.clone() });
-        let board = Arc::clone(self);
+        let (board, was_known) = (Arc::clone(self), row.damage.is_some());
         self.store
             .writer
             .write_then(
                 move |connection| {
                     Box::pin(async move { backup_mark(connection, id, None, Some(&damage)).await })
                 },
-                move |()| board.backup_event("backup.corrupt", &view),
+                // What else is found in a damaged one is no news.
+                move |()| {
+                    if !was_known {
+                        board.backup_event("backup.corrupt", &view);
+                    }
+                },
             )
             .await?;
         self.backups.touch();
