@@ -136,6 +136,13 @@ fn age_is_in_days_of_24_hours_and_what_is_as_old_goes() {
 }
 
 #[test]
+fn what_was_made_just_now_is_not_in_the_future() {
+    let all = [backup(1, "2026-11-23T00:00:00Z"), backup(2, "2026-11-24T00:00:00Z")];
+    let lines = planned(r#"{"keep_last": 1}"#, &all, "2026-11-24T00:00:00Z");
+    assert_eq!(lines, ["-1: no rule keeps it", "2: last 1 of 1, newest"]);
+}
+
+#[test]
 fn without_a_rule_everything_stays() {
     let all = [backup(1, "2016-10-24T00:00:00Z"), backup(2, "2026-10-25T00:00:00Z")];
     for none in ["{}", r#"{"keep_last": 0, "keep_daily": 0, "timezone": "Asia/Tokyo"}"#] {
