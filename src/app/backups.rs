@@ -3,6 +3,7 @@
 mod blob;
 mod create;
 mod cutter;
+mod damage;
 mod diff;
 mod list;
 mod objects;

@@ -383,3 +383,47 @@ async fn many_at_once_beside_deleting_and_new_keys() {
     delete_all(&board).await;
     assert!(objects(&root).is_empty());
 }
+
+#[tokio::test]
+async fn content_that_comes_again_mends_what_is_damaged() {
+    let dir = TempDir::new().unwrap();
+    let root = dir.path().join("objects");
+    for (store, is_encrypted) in [(None, false), (None, true), (Some(root.as_path()), true)] {
+        let board = TestServer::start_with(vault(keys(is_encrypted.then_some(1), &[]), store)).await;
+        let document = format!("{{\"trades\":{}}}", prices(5, 60_000));
+        let first = created(&board, format!("{{\"data\":{document}}}")).await;
+        // Two chunks far from each other, so that a reader stops before it meets the second one.
+        if store.is_some() {
+            let found: Vec<_> = objects(&root).into_iter().collect();
+            std::fs::remove_file(&found[0]).unwrap();
+            std::fs::write(&found[found.len() - 1], "x").unwrap();
+        } else {
+            let writer = board.board.store.writer.clone();
+            let tamper = writer.write(|connection| {
+                Box::pin(async move {
+                    let damage = "UPDATE chunks SET content = zeroblob(length(content))
+                                  WHERE id IN (SELECT min(id) FROM chunks UNION SELECT max(id) FROM chunks)";
+                    Ok(sqlx::query(damage).execute(connection).await?.rows_affected())
+                })
+            });
+            assert_eq!(tamper.await.unwrap(), 2);
+        }
+        let response = board.send(Method::GET, &format!("/v1/backups/{}/data", id(&first)), None).await;
+        assert_problem(response, 500, "backup_corrupt", "two damaged chunks").await;
+        let board = board.restart_with(vault(keys(is_encrypted.then_some(1), &[]), store)).await;
+        let again = created(&board, format!("{{\"data\":{document}}}")).await;
+        assert!(again["stored_bytes"].as_u64().unwrap() > 0, "{again}");
+        assert!(
+            again["stored_bytes"].as_u64() < first["stored_bytes"].as_u64(),
+            "only what is damaged: {again}"
+        );
+        for view in [&again, &first] {
+            assert_whole(&board, view, &document).await;
+        }
+        assert_eq!(board.get(&format!("/v1/backups/{}", id(&first))).await["errors"], json!([]));
+        let third = created(&board, format!("{{\"data\":{document}}}")).await;
+        assert_eq!(third["stored_bytes"], 0);
+        delete_all(&board).await;
+        assert_eq!(count(&board, "SELECT count(*) FROM damaged_chunks").await, 0);
+    }
+}

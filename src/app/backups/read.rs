@@ -141,6 +141,9 @@ impl Board {
             ReadError::Damaged { .. } | ReadError::Missing(_) => {}
         }
         self.backup_row(id).await?;
+        if row.damage.is_none() {
+            self.note_damaged_chunks(row).await?;
+        }
         let errors = vec![error.to_string()];
         self.backup_damaged(row, &errors).await?;
         Ok(AppError::BackupCorrupt { id: id.to_string(), errors })

@@ -76,6 +76,7 @@ impl Board {
         if errors.is_empty() {
             self.backup_whole(&row).await?;
         } else {
+            self.note_damaged_chunks(&row).await?;
             self.backup_damaged(&row, &errors).await?;
         }
         self.telemetry.backups.verified(errors.is_empty());

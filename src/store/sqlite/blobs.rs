@@ -25,7 +25,7 @@ pub struct ChunkRow {
     pub content: Option<Vec<u8>>,
 }
 
-/// Which chunks can be read. Others are as good as missing when their content comes again.
+/// Which chunks can be read. Others, and damaged ones, are as good as missing when their content comes again.
 #[derive(Clone, Debug)]
 pub struct Readable {
     /// Encrypted with one of these keys, a JSON array of hexadecimal texts in capitals.
@@ -68,7 +68,7 @@ pub async fn blobs_dropped(pool: &SqlitePool, limit: i64) -> Result<Vec<i64>, St
     .await?)
 }
 
-/// Stores a chunk unless it is there and readable, and refers to it. Says whether it was stored.
+/// Stores a chunk unless it is there, readable and whole, and refers to it. Says whether it was stored.
 pub async fn chunk_add(
     connection: &mut Connection,
     blob: i64,
@@ -82,7 +82,8 @@ pub async fn chunk_add(
              size = excluded.size, codec = excluded.codec, key = excluded.key, stored = excluded.stored,
              location = excluded.location, content = excluded.content
          WHERE (chunks.key IS NOT NULL AND hex(chunks.key) NOT IN (SELECT value FROM json_each(?8)))
-            OR (chunks.location IS NOT NULL AND (?9 = '' OR substr(chunks.location, 1, length(?9)) <> ?9))",
+            OR (chunks.location IS NOT NULL AND (?9 = '' OR substr(chunks.location, 1, length(?9)) <> ?9))
+            OR EXISTS (SELECT 1 FROM damaged_chunks WHERE chunk = chunks.id)",
     )
     .bind(&chunk.hash)
     .bind(chunk.size)
@@ -118,7 +119,7 @@ pub async fn chunk_refer(
     Ok(done.rows_affected() > 0)
 }
 
-/// Which of these hashes (a JSON array of hexadecimal texts) are stored and readable.
+/// Which of these hashes (a JSON array of hexadecimal texts) are stored, readable and not known to be damaged.
 pub async fn chunks_known(
     pool: &SqlitePool,
     hashes: &str,
@@ -128,7 +129,8 @@ pub async fn chunks_known(
         "SELECT hash FROM chunks
          WHERE hash IN (SELECT unhex(value) FROM json_each(?1))
            AND (key IS NULL OR hex(key) IN (SELECT value FROM json_each(?2)))
-           AND (location IS NULL OR (?3 <> '' AND substr(location, 1, length(?3)) = ?3))",
+           AND (location IS NULL OR (?3 <> '' AND substr(location, 1, length(?3)) = ?3))
+           AND NOT EXISTS (SELECT 1 FROM damaged_chunks WHERE chunk = chunks.id)",
     )
     .bind(hashes)
     .bind(&readable.keys)

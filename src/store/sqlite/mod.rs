@@ -4,6 +4,7 @@ pub mod backups;
 pub mod blobs;
 pub mod board;
 pub mod checks;
+pub mod damaged;
 pub mod definitions;
 pub mod events;
 pub mod idempotency;
