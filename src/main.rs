@@ -29,6 +29,8 @@ enum Command {
     Serve(Box<ServeArgs>),
     /// Make, list and revoke bearer tokens, directly in the database file
     Token(cli::token::TokenArgs),
+    /// Copy, restore and check the database file itself
+    Db(cli::db::DbArgs),
     /// Print the API's description (openapi.yaml)
     Openapi,
     /// Ask a running server whether it is ready; exit 1 if not
@@ -57,6 +59,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Serve(args) => serve(&args),
         Command::Token(args) => cli::token::run(&args),
+        Command::Db(args) => return cli::db::run(&args),
         Command::Openapi => cli::openapi(),
         Command::Ready(args) => cli::ready::run(&args),
         Command::Breaker(args) => return cli::breaker::run(&args),

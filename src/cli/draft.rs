@@ -36,6 +36,21 @@ impl Draft {
         Ok(Self { file, names: Some((temporary, path)) })
     }
 
+    /// The name that it has meanwhile; none for what is no file.
+    pub fn name(&self) -> Option<&Path> {
+        self.names.as_ref().map(|(temporary, _)| temporary.as_path())
+    }
+
+    /// Waits until what was written is on disk.
+    pub fn sync(&self) -> io::Result<()> {
+        self.file.sync_all()
+    }
+
+    /// Somebody else has given it its name.
+    pub fn gone(mut self) {
+        self.names = None;
+    }
+
     /// Gives it its name. Once this returns it is on disk.
     pub fn keep(mut self) -> Result<(), String> {
         let Some((temporary, path)) = self.names.take() else { return Ok(()) };

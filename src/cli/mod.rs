@@ -6,6 +6,7 @@ use fuseboard::domain::Name;
 
 pub mod api;
 pub mod breaker;
+pub mod db;
 pub mod draft;
 pub mod events;
 pub mod export;

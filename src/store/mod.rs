@@ -1,9 +1,12 @@
 //! What must survive: SQLite behind narrow functions, written by one task.
 
+pub mod copy;
 mod error;
+mod lock;
 pub mod objects;
 mod open;
 mod pairs;
+pub mod replace;
 pub mod seal;
 pub mod sqlite;
 mod writer;

@@ -7,10 +7,10 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use super::{StoreError, Writer, writer::WriterTask};
+use super::{StoreError, Writer, lock::Lock, writer::WriterTask};
 use crate::clock::Clock;
 
-static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
+pub(super) static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
 
 /// How to open the database.
 #[derive(Clone, Debug)]
@@ -30,11 +30,13 @@ pub struct Store {
     pub writer: Writer,
     /// Read-only connections, opened when first needed.
     pub readers: SqlitePool,
+    _lock: Lock,
 }
 
 impl Store {
     /// Opens the file, brings its schema up to date and starts the writer task.
     pub async fn open(options: &StoreOptions, clock: Clock) -> Result<(Self, WriterTask), StoreError> {
+        let lock = Lock::shared(&options.path)?;
         let connect = SqliteConnectOptions::new()
             .filename(&options.path)
             .create_if_missing(true)
@@ -62,7 +64,7 @@ impl Store {
         // A file that vanished is an error; an empty one in its place would hide that.
         let again = connect.create_if_missing(false);
         let (writer, task) = Writer::new(connection, again, options.queue, clock);
-        Ok((Self { writer, readers }, task))
+        Ok((Self { writer, readers, _lock: lock }, task))
     }
 }
 

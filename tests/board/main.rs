@@ -17,6 +17,7 @@ mod calls;
 mod checks;
 mod cli;
 mod codings;
+mod db;
 mod disk;
 mod events;
 mod exposition;

@@ -7,6 +7,7 @@ pub mod checks;
 pub mod damaged;
 pub mod definitions;
 pub mod events;
+pub mod facts;
 pub mod idempotency;
 pub mod objects;
 pub mod runs;

@@ -1,0 +1,214 @@
+//! `fuseboard db`: the database file, copied beside a server, put back, and looked at.
+
+use std::{path::Path, process::Command};
+
+use reqwest::Client;
+use serde_json::{Value, json};
+use sqlx::{Connection, SqliteConnection};
+use tempfile::TempDir;
+
+use crate::{cli, process::Process};
+
+async fn db(folder: &TempDir, args: &[&str]) -> (i32, String) {
+    let file = at(folder, "board.db");
+    let args: Vec<_> = ["db", "--db", &file].into_iter().chain(args.iter().copied()).collect();
+    cli::run("http://127.0.0.1:1", &args).await
+}
+
+fn serve(folder: &TempDir) -> Process {
+    Process::run(Process::command(&folder.path().join("board.db")).args(["--log", "error"]))
+}
+
+fn stop(server: &mut Process) {
+    assert!(Command::new("kill").args(["-TERM", &server.child.id().to_string()]).status().unwrap().success());
+    assert!(server.child.wait().unwrap().success());
+}
+
+async fn put(server: &Process, name: &str) -> u16 {
+    let request = Client::new().put(format!("{}/v1/breakers/{name}", server.url)).json(&json!({}));
+    request.send().await.unwrap().status().as_u16()
+}
+
+async fn names(server: &Process) -> Vec<String> {
+    let answer = Client::new().get(format!("{}/v1/breakers?limit=1000", server.url)).send().await.unwrap();
+    let page: Value = answer.json().await.unwrap();
+    let items = page["items"].as_array().unwrap();
+    items.iter().map(|item| item["name"].as_str().unwrap().to_owned()).collect()
+}
+
+fn at(folder: &TempDir, name: &str) -> String {
+    folder.path().join(name).to_str().unwrap().to_owned()
+}
+
+/// Changes a database behind everybody's back.
+async fn tamper(path: &str, statement: &'static str) {
+    let mut connection = SqliteConnection::connect(path).await.unwrap();
+    sqlx::query(statement).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+fn files(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[tokio::test]
+async fn a_copy_made_under_load_has_all_that_was_acknowledged_before_it() {
+    let folder = TempDir::new().unwrap();
+    let server = serve(&folder);
+    for n in 0..50 {
+        assert_eq!(put(&server, &format!("early{n}")).await, 201);
+    }
+    let load = async {
+        for n in 0.. {
+            assert_eq!(put(&server, &format!("late{n}")).await, 201);
+        }
+    };
+    let copy = at(&folder, "copy.db");
+    let args = ["backup", &copy];
+    let (status, text) = tokio::select! {
+        () = load => unreachable!(),
+        done = db(&folder, &args) => done,
+    };
+    assert!(status == 0 && text.contains("whole") && text.contains("schema"), "{text}");
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&copy).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(put(&server, "after").await, 201);
+    let elsewhere = TempDir::new().unwrap();
+    std::fs::copy(&copy, elsewhere.path().join("board.db")).unwrap();
+    let there = names(&serve(&elsewhere)).await;
+    assert_eq!(there.iter().filter(|name| name.starts_with("early")).count(), 50);
+    assert!(!there.contains(&"after".to_owned()));
+
+    let (status, text) = db(&folder, &["backup", &copy]).await;
+    assert!(status == 2 && text.contains("--force"), "{text}");
+    assert_eq!(db(&folder, &["backup", &copy, "--force"]).await.0, 0);
+    let (status, text) = db(&folder, &["backup", &at(&folder, "board.db"), "--force"]).await;
+    assert!(status == 2 && text.contains("the database itself"), "{text}");
+    assert_eq!(put(&server, "later").await, 201, "the server did not notice any of it");
+    let expected = ["board.db", "board.db-shm", "board.db-wal", "board.db.lock", "copy.db"];
+    assert_eq!(files(folder.path()), expected, "nothing else is left");
+}
+
+#[tokio::test]
+async fn what_is_no_database_is_neither_copied_nor_made() {
+    let folder = TempDir::new().unwrap();
+    let copy = at(&folder, "copy.db");
+    let (status, text) = db(&folder, &["backup", &copy]).await;
+    assert!(status == 2 && text.contains("No such file"), "{text}");
+    std::fs::write(folder.path().join("board.db"), "no database ".repeat(1000)).unwrap();
+    for args in [&["backup", &copy][..], &["restore", &at(&folder, "board.db")], &["restore", "/nowhere"]] {
+        assert_eq!(db(&folder, args).await.0, 2, "{args:?}");
+    }
+    assert_eq!(db(&folder, &["check"]).await.0, 1, "damaged beyond reading");
+    std::fs::remove_file(folder.path().join("board.db")).unwrap();
+    let other = at(&folder, "other.db");
+    std::fs::write(&other, "").unwrap();
+    tamper(&other, "CREATE TABLE board (x)").await;
+    let (status, text) = db(&folder, &["restore", &other]).await;
+    assert!(status == 2 && text.contains("not a database of Fuseboard"), "{text}");
+    assert_eq!(files(folder.path()), ["other.db"]);
+}
+
+#[tokio::test]
+async fn a_copy_is_put_back_only_while_nobody_has_the_database_open() {
+    let folder = TempDir::new().unwrap();
+    let copy = at(&folder, "copy.db");
+    let mut server = serve(&folder);
+    put(&server, "kept").await;
+    stop(&mut server);
+    assert_eq!(db(&folder, &["backup", &copy]).await.0, 0, "without a server");
+    let mut server = serve(&folder);
+    put(&server, "lost").await;
+    let (status, text) = db(&folder, &["restore", &copy]).await;
+    assert!(status == 2 && text.contains("stop the server first"), "{text}");
+    assert_eq!(put(&server, "lost_too").await, 201, "nothing has happened to the server");
+    // What is only in the log that SQLite keeps beside the file is set aside, too.
+    server.child.kill().unwrap();
+    server.child.wait().unwrap();
+    assert!(folder.path().join("board.db-wal").exists());
+    let (status, text) = db(&folder, &["restore", &copy]).await;
+    assert!(status == 0 && text.contains("what was there before is"), "{text}");
+    let aside = text.lines().find_map(|line| line.split_once("before is ")).unwrap().1.trim().to_owned();
+
+    let mut connection = SqliteConnection::connect(&at(&folder, "board.db")).await.unwrap();
+    let stops = sqlx::query_scalar("SELECT count(*) FROM board WHERE key = 'stop'");
+    let stops: i64 = stops.fetch_one(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    assert_eq!(stops, 0, "a server must not take it for its own clean stop");
+    let mut server = serve(&folder);
+    assert_eq!(names(&server).await, ["kept"]);
+    stop(&mut server);
+    let other = TempDir::new().unwrap();
+    std::fs::rename(&aside, other.path().join("board.db")).unwrap();
+    assert_eq!(names(&serve(&other)).await, ["kept", "lost", "lost_too"], "the old one is whole");
+
+    // Somebody else's program that has it open counts as well.
+    let mut shell = SqliteConnection::connect(&at(&folder, "board.db")).await.unwrap();
+    sqlx::query("SELECT count(*) FROM board").execute(&mut shell).await.unwrap();
+    assert_eq!(db(&folder, &["restore", &copy]).await.0, 2);
+    shell.close().await.unwrap();
+    assert_eq!(db(&folder, &["restore", &copy]).await.0, 0);
+}
+
+#[tokio::test]
+async fn a_damaged_database_is_replaced_and_a_damaged_copy_is_not_taken() {
+    let folder = TempDir::new().unwrap();
+    let copy = at(&folder, "copy.db");
+    let mut server = serve(&folder);
+    for n in 0..200 {
+        put(&server, &format!("b{n}")).await;
+    }
+    stop(&mut server);
+    assert_eq!(db(&folder, &["backup", &copy]).await.0, 0);
+    let file = folder.path().join("board.db");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let half = bytes.len() / 2;
+    bytes[4096..half].fill(0x5a);
+    std::fs::write(&file, &bytes).unwrap();
+    assert_eq!(db(&folder, &["check"]).await.0, 1);
+    let worse = at(&folder, "worse.db");
+    assert_ne!(db(&folder, &["backup", &worse]).await.0, 0, "no copy of a damaged database");
+    assert!(!Path::new(&worse).exists());
+    std::fs::copy(&file, &worse).unwrap();
+    assert_ne!(db(&folder, &["restore", &worse]).await.0, 0);
+    assert!(std::fs::read(&file).unwrap() == bytes, "it is what it was");
+    let (status, text) = db(&folder, &["restore", &copy]).await;
+    assert_eq!(status, 0, "{text}");
+    assert_eq!(names(&serve(&folder)).await.len(), 200);
+    std::fs::write(&copy, [&bytes[..16], &[0; 100][..]].concat()).unwrap();
+    assert_ne!(db(&folder, &["restore", &copy]).await.0, 0);
+}
+
+#[tokio::test]
+async fn check_finds_what_does_not_fit_together() {
+    let folder = TempDir::new().unwrap();
+    let mut server = serve(&folder);
+    for letter in ["x", "y"] {
+        let body = json!({ "data": { "a": letter.repeat(200_000), "b": 1 } });
+        let made = Client::new().post(format!("{}/v1/backups", server.url)).json(&body).send().await.unwrap();
+        assert_eq!(made.status(), 201);
+    }
+    let (status, text) = db(&folder, &["check"]).await;
+    assert!(status == 0 && text.contains("whole"), "beside the server: {text}");
+    stop(&mut server);
+    assert_eq!(db(&folder, &["check"]).await.0, 0);
+    for (statement, wanted) in [
+        ("UPDATE chunks SET size = size + 1 WHERE id = (SELECT max(id) FROM chunks)", "a gap in their blob"),
+        ("UPDATE backups SET blob = blob + 1000", "whose blob is not there"),
+        ("DELETE FROM chunks WHERE id = (SELECT min(id) FROM chunks)", "a chunk that is not there"),
+        ("DELETE FROM blob_chunks", "no blob refers to"),
+        ("DELETE FROM blobs", "of a blob that is not there"),
+        ("DELETE FROM backups", "kept for nothing"),
+        ("UPDATE chunks SET content = NULL", "without content"),
+    ] {
+        let case = TempDir::new().unwrap();
+        let path = at(&case, "board.db");
+        std::fs::copy(at(&folder, "board.db"), &path).unwrap();
+        tamper(&path, statement).await;
+        let (status, text) = db(&case, &["check"]).await;
+        assert!(status == 1 && text.contains(wanted), "{statement}: {text}");
+    }
+}
