@@ -61,6 +61,8 @@ pub struct BackupOptions {
     pub max_uploads: usize,
     /// How old a verification may be before it is repeated.
     pub verify_interval: Seconds,
+    /// How old the last backup that the board made of itself may be; none if it makes none.
+    pub automatic: Option<Seconds>,
     /// Which backups stay whose type has no policy of its own.
     pub retention: Arc<RetentionPolicy>,
     /// What encrypts chunks at rest; without a current key they are not encrypted.
@@ -76,6 +78,7 @@ impl Default for BackupOptions {
             level: Some(3),
             max_uploads: 8,
             verify_interval: Seconds::whole(86_400),
+            automatic: None,
             retention: Arc::new(RetentionPolicy::everything()),
             keys: Keyring::default(),
             store: None,
@@ -94,6 +97,8 @@ pub struct Backups {
     due: prune::Due,
     /// Turns of those that fetch the state of an application.
     pub(super) fetching: Semaphore,
+    /// The last backup that the board made of itself, and since when this process knows of it.
+    last_own: Mutex<Option<(i64, Time)>>,
     /// How many read each blob: what is read is not swept.
     reading: Mutex<HashMap<i64, usize>>,
     /// What there is, by type, as of the last look.
@@ -123,6 +128,7 @@ impl Backups {
             diffs: Arc::new(Semaphore::new(diff::MAX_DIFFS)),
             due: prune::Due::default(),
             fetching: Semaphore::new(FETCHES),
+            last_own: Mutex::default(),
             reading: Mutex::default(),
             types: Mutex::default(),
             chunks: Mutex::default(),

@@ -21,9 +21,9 @@ use crate::{
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct BackupSection {
-    /// Whether the board backs up itself.
+    /// Whether the board makes backups of what is declared on it, of type `automatic`. Default false.
     pub enabled: Option<bool>,
-    /// How often.
+    /// How often. Default 24.
     pub interval_hours: Option<f64>,
     /// How long backups are kept whose type has no rules of its own; for ever if left out.
     pub retention_days: Option<f64>,
@@ -70,6 +70,10 @@ impl BackupSection {
             Some(None) => return wrong("verify_interval_hours must be more than 0 and at most 87600"),
             None => defaults.verify_interval,
         };
+        let automatic = match hours(self.interval_hours.unwrap_or(24.0)) {
+            Some(span) => self.enabled.unwrap_or(false).then_some(span),
+            None => return wrong("interval_hours must be more than 0 and at most 87600"),
+        };
         let retention = match self.retention_days.map(Days::try_from) {
             Some(Ok(days)) => Arc::new(RetentionPolicy::younger_than(days)),
             Some(Err(error)) => return wrong(&error.to_string()),
@@ -80,6 +84,7 @@ impl BackupSection {
             level: level.filter(|_| self.compress.unwrap_or(true)),
             max_uploads,
             verify_interval,
+            automatic,
             retention,
             store: self.place()?,
             ..defaults
@@ -188,6 +193,24 @@ mod tests {
             "store = 'x'\ns3_region = 'eu-central-1'",
         ] {
             assert!(place(keys).is_err_and(|error| error.starts_with("[backup] ")), "{keys}");
+        }
+    }
+
+    #[test]
+    fn the_board_keeps_itself_only_when_it_is_told_to() {
+        let automatic = |keys: &str| {
+            let section: BackupSection = toml::from_str(keys).unwrap();
+            section
+                .options()
+                .map(|options| options.automatic.map(f64::from))
+                .map_err(|error| error.to_string())
+        };
+        assert_eq!(automatic(""), Ok(None));
+        assert_eq!(automatic("interval_hours = 1"), Ok(None));
+        assert_eq!(automatic("enabled = true"), Ok(Some(86_400.0)));
+        assert_eq!(automatic("enabled = true\ninterval_hours = 0.5"), Ok(Some(1800.0)));
+        for keys in ["interval_hours = 0", "enabled = true\ninterval_hours = -1"] {
+            assert!(automatic(keys).is_err_and(|error| error.contains("interval_hours")), "{keys}");
         }
     }
 }

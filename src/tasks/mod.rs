@@ -50,6 +50,9 @@ pub fn start(board: &Arc<Board>, tracker: &TaskTracker, stop: &CancellationToken
         Box::pin(async move { board.advance_schedules().await })
     });
     every("prune", Duration::from_secs(30), |board| Box::pin(async move { board.prune().await.map(drop) }));
+    every("automatic_backup", Duration::from_secs(10), |board| {
+        Box::pin(async move { board.backup_automatically().await })
+    });
     every("verify_backups", Duration::from_secs(10), |board| {
         Box::pin(async move { board.verify_backups().await })
     });

@@ -305,3 +305,40 @@ async fn what_is_no_state_is_a_failed_run_that_says_why_and_nothing_is_stored() 
     board.board.refresh_backups().await.unwrap();
     assert_eq!(board.board.backups.chunks().count, 0, "no chunk is left either");
 }
+
+/// The backups that the board made of itself, newest first.
+async fn automatic(board: &TestServer) -> Vec<Value> {
+    board.board.backup_automatically().await.unwrap();
+    board.get("/v1/backups?backup_type=automatic").await["items"].as_array().unwrap().clone()
+}
+
+#[tokio::test]
+async fn the_board_keeps_itself_as_often_as_it_should_whatever_stops_and_clocks_do() {
+    let every_hour = |config: &mut fuseboard::config::Config| {
+        config.backups.automatic = Some(fuseboard::domain::Seconds::whole(3600));
+    };
+    let board = TestServer::start().await;
+    assert!(automatic(&board).await.is_empty(), "off unless it is switched on");
+    let board = board.restart_with(every_hour).await;
+    furnish(&board).await;
+    let first = automatic(&board).await;
+    assert_eq!((first.len(), &first[0]["source"], &first[0]["pinned"]), (1, &json!("board"), &json!(false)));
+    board.advance(3599.0);
+    assert_eq!(automatic(&board).await.len(), 1);
+    // Somebody else's backup of this type is none of the board's.
+    let other = json!({ "backup_type": "automatic", "data": {} });
+    assert_eq!(board.ask(Method::POST, "/v1/backups", Some(other)).await.0, 201);
+    let board = board.crash_with(every_hour).await;
+    assert_eq!(automatic(&board).await.len(), 2, "a start alone is no reason");
+    board.advance(1.0);
+    assert_eq!(automatic(&board).await.len(), 3);
+    board.clock.jump_wall(-86_400);
+    assert_eq!(automatic(&board).await.len(), 3);
+    board.advance(3599.0);
+    assert_eq!(automatic(&board).await.len(), 3);
+    board.advance(1.0);
+    assert_eq!(automatic(&board).await.len(), 4, "it goes on after an hour of steady time");
+    assert_eq!(automatic(&board).await.len(), 4);
+    board.advance(3600.0);
+    assert_eq!(automatic(&board).await.len(), 5);
+}

@@ -178,6 +178,21 @@ pub async fn backups_unverified(
     .await?)
 }
 
+/// The backup of a type and a source that was made last: its place and instant.
+pub async fn backup_last(
+    pool: &SqlitePool,
+    backup_type: &str,
+    source: &str,
+) -> Result<Option<(i64, i64)>, StoreError> {
+    Ok(sqlx::query_as(
+        "SELECT id, at FROM backups WHERE backup_type = ?1 AND source = ?2 ORDER BY id DESC LIMIT 1",
+    )
+    .bind(backup_type)
+    .bind(source)
+    .fetch_optional(pool)
+    .await?)
+}
+
 /// Deletes a backup and drops its blob. Says whether it was there.
 pub async fn backup_delete(connection: &mut Connection, id: i64) -> Result<bool, StoreError> {
     let blob: Option<i64> = sqlx::query_scalar("DELETE FROM backups WHERE id = ?1 RETURNING blob")
