@@ -41,6 +41,8 @@ enum Command {
     Limiter(cli::limiter::LimiterArgs),
     /// List and show schedules of a running server and their runs, and run them now
     Schedule(cli::schedule::ScheduleArgs),
+    /// Store documents on a running server, and get them back
+    Backup(Box<cli::backup::BackupArgs>),
     /// Write all that is declared on a running server as one document
     Export(cli::export::ExportArgs),
     /// Declare on a running server what a document of `export` has; exit 1 if any of it is refused
@@ -65,6 +67,7 @@ fn main() -> ExitCode {
         Command::Breaker(args) => return cli::breaker::run(&args),
         Command::Limiter(args) => return cli::limiter::run(&args),
         Command::Schedule(args) => return cli::schedule::run(&args),
+        Command::Backup(args) => return cli::backup::run(&args),
         Command::Export(args) => return cli::export::run(&args),
         Command::Import(args) => return cli::import::run(&args),
         Command::Events(args) => return cli::events::run(&args),

@@ -2,9 +2,13 @@
 
 use std::{process::ExitCode, time::Duration};
 
+use bytes::Bytes;
 use clap::Args;
-use reqwest::{Client, Method, StatusCode};
+
+use reqwest::{Body, Client, Method, Response, StatusCode};
 use serde_json::Value;
+
+use super::transfer::Meter;
 
 /// The exit status when the server could not be asked, or would not answer the question.
 pub const EXIT_NOT_ASKED: u8 = 2;
@@ -32,14 +36,16 @@ pub struct Api {
     client: Client,
     base: String,
     token: Option<String>,
+    patience: Duration,
 }
 
 impl Api {
     /// Ready to ask; nothing has been sent yet.
     pub fn new(args: &ApiArgs) -> Result<Self, String> {
         let base = args.url.trim_end_matches('/').to_owned();
-        let client = client(&base, Duration::from_secs(u64::from(args.timeout.max(1))))?;
-        Ok(Self { client, base, token: args.token.clone().filter(|token| !token.is_empty()) })
+        let patience = Duration::from_secs(u64::from(args.timeout.max(1)));
+        let client = client(&base, patience)?;
+        Ok(Self { client, base, patience, token: args.token.clone().filter(|token| !token.is_empty()) })
     }
 
     /// Sends a request; the body of the answer. `query` is encoded here, `path` is not. An error says what the server
@@ -117,7 +123,7 @@ impl Api {
         path: &str,
         query: &[(&str, String)],
         after: Option<&str>,
-    ) -> Result<reqwest::Response, String> {
+    ) -> Result<Response, String> {
         let mut request = self.request(Method::GET, path, query)?.timeout(FOREVER);
         request = request.header("accept", "text/event-stream");
         if let Some(id) = after {
@@ -126,6 +132,40 @@ impl Api {
         let answer = request.send().await.map_err(|e| format!("{}{path}: {}", self.base, root_cause(&e)))?;
         let status = answer.status();
         if status.is_success() { Ok(answer) } else { Err(format!("{}{path}: {status}", self.base)) }
+    }
+
+    /// Begins an exchange that may take as long as it goes on. The length of the body is sent if it is known.
+    pub async fn transfer(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<(Body, Option<u64>)>,
+        meter: &Meter,
+    ) -> Result<Response, String> {
+        let url = format!("{}{path}", self.base);
+        let mut request = self.request(method, path, &[])?.timeout(FOREVER);
+        if let Some((body, length)) = body {
+            request = request.header("content-type", "application/json").body(body);
+            if let Some(length) = length {
+                request = request.header("content-length", length);
+            }
+        }
+        let sent = async { request.send().await.map_err(|e| format!("{url}: {}", root_cause(&e))) };
+        let answer = meter.patiently(self.patience, sent).await?;
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(answer);
+        }
+        let text = answer.text().await.map_err(|e| format!("{url}: {}", root_cause(&e)))?;
+        Err(self.refusal(path, status, &text))
+    }
+
+    /// The next bytes of an answer.
+    pub async fn piece(&self, answer: &mut Response, meter: &Meter) -> Result<Option<Bytes>, String> {
+        let next = async { answer.chunk().await.map_err(|e| format!("{}: {}", self.base, root_cause(&e))) };
+        let piece = meter.patiently(self.patience, next).await?;
+        meter.add(piece.as_ref().map_or(0, Bytes::len));
+        Ok(piece)
     }
 
     fn request(

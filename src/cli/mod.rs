@@ -5,6 +5,7 @@ use std::io::Write;
 use fuseboard::domain::Name;
 
 pub mod api;
+pub mod backup;
 pub mod breaker;
 pub mod db;
 pub mod draft;
@@ -19,6 +20,7 @@ pub mod schedule;
 pub mod signals;
 pub mod table;
 pub mod token;
+pub mod transfer;
 
 /// A line on standard output.
 pub fn say(line: &str) {
