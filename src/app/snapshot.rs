@@ -34,7 +34,7 @@ use crate::{
         retry::RetryPolicy,
     },
     store::{
-        Connection, Pairs, Store, StoreError,
+        Connection, Pairs, Store, StoreError, random,
         sqlite::{
             blobs, board, checks, definitions, events, idempotency, states,
             tokens::{TokenRow, tokens_list},
@@ -127,12 +127,12 @@ pub(super) async fn read(store: &Store, clock: &Clock) -> Result<(Loaded, u64), 
                 let shift = origin.as_ref().map_or(0, |origin| here.shift_from(origin));
                 let clean = parse::<Stop>(board::board_get(connection, "stop").await?)?;
                 let stored = parse::<u64>(board::board_get(connection, "seed").await?)?;
-                let seed = stored.map_or_else(random, Ok)?;
+                let seed = stored.map_or_else(random_number, Ok)?;
                 if stored.is_none() {
                     board::board_put(connection, "seed", &seed.to_string()).await?;
                 }
                 let stored = parse::<[u8; 32]>(board::board_get(connection, "ping_secret").await?)?;
-                let ping_secret = stored.map_or_else(random_secret, Ok)?;
+                let ping_secret = stored.map_or_else(random::<32>, Ok)?;
                 if stored.is_none() {
                     board::board_put(connection, "ping_secret", &text(&ping_secret)?).await?;
                 }
@@ -142,7 +142,7 @@ pub(super) async fn read(store: &Store, clock: &Clock) -> Result<(Loaded, u64), 
                     shift,
                     clean,
                     last_event: events::event_last_id(connection).await?,
-                    call_key: random()?,
+                    call_key: random_number()?,
                     configs: definitions::configs_load(connection).await?,
                     breakers: definitions::definitions_load(connection, BreakerCell::KIND).await?,
                     limiters: definitions::definitions_load(connection, LimiterCell::KIND).await?,
@@ -590,13 +590,6 @@ fn text(value: &impl Serialize) -> Result<String, StoreError> {
     Ok(serde_json::to_string(value)?)
 }
 
-fn random_secret() -> Result<[u8; 32], StoreError> {
-    let mut secret = [0; 32];
-    getrandom::fill(&mut secret)
-        .map_err(|e| StoreError::Other(format!("no randomness from the system: {e}")))?;
-    Ok(secret)
-}
-
-fn random() -> Result<u64, StoreError> {
-    getrandom::u64().map_err(|e| StoreError::Other(format!("no randomness from the system: {e}")))
+fn random_number() -> Result<u64, StoreError> {
+    random().map(u64::from_ne_bytes)
 }

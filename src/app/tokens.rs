@@ -14,7 +14,7 @@ use super::{AppError, Board, text::hex};
 use crate::{
     domain::Name,
     store::{
-        StoreError,
+        StoreError, random,
         sqlite::tokens::{self, TokenRow},
     },
 };
@@ -196,10 +196,7 @@ pub fn token_make(
     created_at: Timestamp,
     expires_at: Option<Timestamp>,
 ) -> Result<(TokenRow, Secret), StoreError> {
-    let mut bytes = [0_u8; 30];
-    getrandom::fill(&mut bytes)
-        .map_err(|e| StoreError::Other(format!("no randomness from the system: {e}")))?;
-    let digits = hex(&bytes);
+    let digits = hex(&random::<30>()?);
     let id = digits[..12].to_owned();
     let secret = format!("fb_{id}_{}", &digits[12..]);
     let row = TokenRow {

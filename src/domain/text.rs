@@ -51,3 +51,18 @@ pub fn hex(bytes: &[u8]) -> String {
         text
     })
 }
+
+/// The error and what caused it, down to the first cause. What already stands in the text is not said again.
+#[must_use]
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    text
+}

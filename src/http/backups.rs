@@ -21,7 +21,7 @@ use super::{
     health::label_filter,
     idempotency::Once,
     json::Json,
-    paging::{Page, PageQuery, checked_limit},
+    paging::{Page, PageQuery, checked_limit, default_limit},
     problem::Problem,
     routing::{Routes, routes},
 };
@@ -113,10 +113,6 @@ struct ListQuery {
     verified: Option<bool>,
 }
 
-fn default_limit() -> usize {
-    100
-}
-
 impl ListQuery {
     fn checked(&self) -> Result<BackupQuery, Problem> {
         Ok(BackupQuery {
@@ -129,7 +125,8 @@ impl ListQuery {
     }
 }
 
-fn backup_type(raw: Option<&str>) -> Result<Option<Name>, Problem> {
+/// The type of backups, in a query or a body.
+pub(super) fn backup_type(raw: Option<&str>) -> Result<Option<Name>, Problem> {
     let named =
         |raw: &str| Name::try_from(raw).map_err(|error| Problem::invalid("backup_type", error.to_string()));
     raw.map(named).transpose()

@@ -19,7 +19,7 @@ use super::{
     AppState,
     extract::Query,
     json::Json,
-    paging::{Page, checked_limit, id_cursor},
+    paging::{Page, checked_limit, default_limit, id_cursor},
     problem::{Code, Problem},
     routing::{Routes, routes},
 };
@@ -54,10 +54,6 @@ struct EventQuery {
     kind: Option<String>,
     /// For streams: start after this event, like the header `Last-Event-ID`.
     last_event_id: Option<i64>,
-}
-
-fn default_limit() -> usize {
-    100
 }
 
 /// Lists events, newest first; with `Accept: text/event-stream`, streams new ones as they happen.

@@ -21,7 +21,8 @@ pub struct PageQuery {
     pub cursor: Option<String>,
 }
 
-fn default_limit() -> usize {
+/// How many items a page has unless somebody says so.
+pub(super) fn default_limit() -> usize {
     100
 }
 

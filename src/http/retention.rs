@@ -5,7 +5,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::{
-    AppState,
+    AppState, backups,
     definitions::{self, Conditions},
     extract::{JsonBytes, NamePath, Query},
     json::Json,
@@ -19,7 +19,7 @@ use crate::{
         definitions::Precondition,
         retention::{RetentionCell, RetentionView},
     },
-    domain::{Name, retention::RetentionSpec},
+    domain::retention::RetentionSpec,
 };
 
 pub(super) fn routes() -> Routes {
@@ -103,8 +103,6 @@ struct PruneBody {
     responses((status = 200, description = "What was done, or would be.", body = Pruned)))]
 async fn backups_prune(State(state): State<AppState>, body: JsonBytes) -> Result<Json<Pruned>, Problem> {
     let PruneBody { dry_run, backup_type } = body.parse_or_empty()?;
-    let named = |raw| Name::try_from(raw).map_err(|e: crate::domain::name::InvalidName| e.to_string());
-    let backup_type = backup_type.map(named).transpose();
-    let backup_type = backup_type.map_err(|message| Problem::invalid("backup_type", message))?;
+    let backup_type = backups::backup_type(backup_type.as_deref())?;
     Ok(Json(state.board.backups_prune(backup_type.as_ref(), dry_run).await?))
 }

@@ -16,7 +16,7 @@ use super::{
     extract::{JsonBytes, NamePath, Query},
     idempotency::Once,
     json::{Json, json_response},
-    paging::{Page, PageQuery, checked_limit, id_cursor},
+    paging::{Page, PageQuery, checked_limit, default_limit, id_cursor},
     problem::{Code, Problem},
     routing::{Routes, routes},
 };
@@ -173,10 +173,6 @@ struct RunQuery {
     cursor: Option<String>,
     /// Only of this status.
     status: Option<RunStatus>,
-}
-
-fn default_limit() -> usize {
-    100
 }
 
 /// The runs of a schedule, newest first, as many as `retain_runs` keeps.

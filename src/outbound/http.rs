@@ -20,8 +20,9 @@ use tokio::{
 use url::Position;
 
 use super::{
-    Fetch, Fetched, Outbound, OutboundError, connect::connect, head::UntilAnswer, redirect::Asked, tls, told,
+    Fetch, Fetched, Outbound, OutboundError, connect::connect, head::UntilAnswer, redirect::Asked, tls,
 };
+use crate::domain::text::with_causes;
 
 /// Bytes of the head of an answer, which has at most 100 headers, too.
 const LONGEST_HEAD: usize = 64 << 10;
@@ -176,5 +177,5 @@ async fn read(response: Response<Incoming>, wish: Wish) -> Result<Reply, Outboun
 }
 
 fn broken(error: &hyper::Error) -> OutboundError {
-    OutboundError::Broken(told(error))
+    OutboundError::Broken(with_causes(error))
 }

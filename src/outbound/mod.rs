@@ -166,20 +166,6 @@ impl fmt::Debug for Fetch {
     }
 }
 
-/// The error and what caused it, down to the first cause. What already stands in the text is not said again.
-fn told(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

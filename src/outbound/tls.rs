@@ -18,7 +18,8 @@ use tokio_rustls::{
 };
 use x509_cert::{Certificate, der::Decode};
 
-use super::{OutboundError, told};
+use super::OutboundError;
+use crate::domain::text::with_causes;
 
 /// How connections become secure.
 #[derive(Debug, Default)]
@@ -41,7 +42,7 @@ impl Tls {
         host: &str,
         verify: bool,
     ) -> Result<TlsStream<TcpStream>, OutboundError> {
-        let broken = |error: &dyn std::error::Error| OutboundError::Tls(told(error));
+        let broken = |error: &dyn std::error::Error| OutboundError::Tls(with_causes(error));
         let config = if verify {
             self.strict.get_or_try_init(|| strict(self.roots.clone())).await
         } else {

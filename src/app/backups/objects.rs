@@ -12,6 +12,7 @@ use crate::{
     store::{
         Connection, StoreError,
         objects::Objects,
+        random,
         sqlite::{
             blobs::{ChunkRow, Readable, chunk_locate},
             objects::{
@@ -219,11 +220,4 @@ fn unmarked(place: &str) -> StoreError {
         "{place}: its marker is gone, so it is not the object store that it was; is the disk mounted, the bucket the \
          right one?"
     ))
-}
-
-fn random<const N: usize>() -> Result<[u8; N], StoreError> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes)
-        .map_err(|e| StoreError::Other(format!("no randomness from the system: {e}")))?;
-    Ok(bytes)
 }

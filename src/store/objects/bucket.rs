@@ -11,6 +11,7 @@ use object_store::{
 use url::Url;
 
 use super::{LARGEST, MARKER};
+use crate::domain::text::with_causes;
 
 /// One request, from its beginning to the last byte of its answer.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -68,7 +69,7 @@ impl Bucket {
     pub(super) fn new(place: &BucketPlace) -> Result<Self, String> {
         // Its HTTP client takes the process's provider; a server has none yet.
         drop(tokio_rustls::rustls::crypto::ring::default_provider().install_default());
-        let store = builder(place).build().map_err(|error| super::told(&error))?;
+        let store = builder(place).build().map_err(|error| with_causes(&error))?;
         Ok(Self { store: Arc::new(store), prefix: place.prefix.clone() })
     }
 
@@ -87,7 +88,7 @@ impl Bucket {
     pub(super) async fn get(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
         let found = match self.store.get(&self.path(name)).await {
             Ok(found) => found,
-            Err(Error::NotFound { source, .. }) if is_no_such_key(&super::told(&*source)) => return Ok(None),
+            Err(Error::NotFound { source, .. }) if is_no_such_key(&with_causes(&*source)) => return Ok(None),
             Err(error) => return Err(error),
         };
         if found.meta.size > LARGEST {

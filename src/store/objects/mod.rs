@@ -16,6 +16,7 @@ use super::{
     StoreError,
     seal::{MAX_CHUNK, OVERHEAD},
 };
+use crate::domain::text::with_causes;
 use bucket::Bucket;
 use directory::Directory;
 
@@ -94,7 +95,9 @@ impl Objects {
         let text = format!("{id}\n");
         match &self.backend {
             Backend::Directory(directory) => directory.mark(text).await.map_err(|e| failed(&self.place, &e)),
-            Backend::Bucket(bucket) => bucket.mark(text).await.map_err(|e| failed(&self.place, &told(&e))),
+            Backend::Bucket(bucket) => {
+                bucket.mark(text).await.map_err(|e| failed(&self.place, &with_causes(&e)))
+            }
         }
     }
 
@@ -107,7 +110,7 @@ impl Objects {
             Backend::Bucket(bucket) => {
                 let put = |(name, content): (String, Bytes)| async move {
                     let _turn = self.turns.acquire().await.map_err(|_| StoreError::Closed)?;
-                    bucket.put(&name, content).await.map_err(|e| failed(&self.place, &told(&e)))
+                    bucket.put(&name, content).await.map_err(|e| failed(&self.place, &with_causes(&e)))
                 };
                 stream::iter(objects).map(put).buffer_unordered(REQUESTS).try_collect().await
             }
@@ -122,7 +125,7 @@ impl Objects {
             }
             Backend::Bucket(bucket) => {
                 let _turn = self.turns.acquire().await.map_err(|_| StoreError::Closed)?;
-                bucket.get(name).await.map_err(|e| failed(&self.place, &told(&e)))
+                bucket.get(name).await.map_err(|e| failed(&self.place, &with_causes(&e)))
             }
         }
     }
@@ -136,7 +139,7 @@ impl Objects {
             Backend::Bucket(bucket) => {
                 let delete = |name: String| async move {
                     let _turn = self.turns.acquire().await.map_err(|_| StoreError::Closed)?;
-                    bucket.delete(&name).await.map_err(|e| failed(&self.place, &told(&e)))
+                    bucket.delete(&name).await.map_err(|e| failed(&self.place, &with_causes(&e)))
                 };
                 stream::iter(names).map(delete).buffer_unordered(REQUESTS).try_collect().await
             }
@@ -146,18 +149,4 @@ impl Objects {
 
 fn failed(place: &str, error: &(impl fmt::Display + ?Sized)) -> StoreError {
     StoreError::ObjectStore(format!("{place}: {error}"))
-}
-
-/// An error with its causes, each once: those of HTTP clients say little by themselves.
-fn told(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text
 }

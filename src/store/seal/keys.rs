@@ -9,7 +9,7 @@ use base64::{
 };
 use chacha20poly1305::{AeadInOut, KeyInit, Tag, XChaCha20Poly1305, XNonce};
 
-use crate::store::StoreError;
+use crate::store::{StoreError, random};
 
 /// Long enough to be random: after 2^64 chunks under one key two of them have the same with a chance of 2^-65.
 const NONCE: usize = 24;
@@ -85,9 +85,7 @@ impl Key {
 
     /// Encrypts in place; what comes out is bound to `context`.
     pub(super) fn lock(&self, context: &[u8], content: &mut Vec<u8>) -> Result<(), StoreError> {
-        let mut nonce = [0; NONCE];
-        getrandom::fill(&mut nonce)
-            .map_err(|e| StoreError::Other(format!("no randomness from the system: {e}")))?;
+        let nonce = random::<NONCE>()?;
         let tag = self
             .cipher
             .encrypt_inout_detached(&XNonce::from(nonce), context, content.as_mut_slice().into())
