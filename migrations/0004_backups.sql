@@ -32,7 +32,8 @@ CREATE TABLE blob_chunks (
 
 CREATE INDEX blob_chunks_by_chunk ON blob_chunks (chunk);
 
--- `at` and `verified_at` are in nanoseconds of the wall clock since 1970. `documents` is a JSON array of
+-- `source` says where the documents came from: a client sent them, they are the board's own (secrets are in there), or they
+-- were fetched from an application. `at` and `verified_at` are in nanoseconds of the wall clock since 1970. `documents` is a JSON array of
 -- [key, offset, length] within the blob, `damage` a JSON array of what the last verification found.
 CREATE TABLE backups (
     id           INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -49,11 +50,14 @@ CREATE TABLE backups (
     actor        TEXT,
     verified_at  INTEGER,
     damage       TEXT,
+    source       TEXT NOT NULL CHECK (source IN ('request', 'board', 'http')),
     documents    TEXT NOT NULL
 ) STRICT;
 
 CREATE INDEX backups_by_time ON backups (at, id);
 CREATE INDEX backups_by_type ON backups (backup_type, at, id);
+-- What to verify next, without a look at everything.
+CREATE INDEX backups_by_verification ON backups (coalesce(verified_at, 0), id);
 
 -- Who took what back, and why. Outlives the backup.
 CREATE TABLE restores (

@@ -6,10 +6,14 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Reading, Span, view::instant};
+use super::{NewBackup, Reading, Received, Span, view::instant};
 use crate::{
     app::{AppError, Board, journal::NewEvent, tokens::Scope},
-    domain::{Name, backup::BackupId},
+    domain::{
+        Name,
+        backup::{BackupId, Origin},
+        check::Labels,
+    },
     store::sqlite::backups::{RestoreRow, restore_add, restores_before},
 };
 
@@ -22,9 +26,10 @@ pub struct NewRestore {
     pub reason: Option<String>,
     /// By whose token.
     pub actor: Option<Arc<str>>,
-    /// The backup of the state before.
-    pub pre_restore: Option<String>,
 }
+
+/// The type of the backups of states before a restore.
+const PRE_RESTORE: &str = "pre_restore";
 
 /// Something that was taken back.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -61,14 +66,17 @@ impl From<RestoreRow> for RestoreView {
 }
 
 impl Board {
-    /// Reads a backup whole for somebody with this scope and notes that it was taken back. When this returns, the note is
-    /// on disk.
+    /// Stores the caller's state as of `at`, if it came along; then reads a backup whole for somebody with this scope, and
+    /// notes that it was taken back. When this returns, all of that is on disk.
     pub async fn backup_restore(
         self: &Arc<Self>,
         id: &BackupId,
         new: NewRestore,
+        current: Received,
+        at: Timestamp,
         scope: Option<Scope>,
     ) -> Result<(RestoreView, Reading), AppError> {
+        let pre_restore = self.backup_before_restore(&new, current, at).await?;
         let reading = self.backup_read(id, &Span::All, scope).await?;
         let backup_type = self.backup_row(id).await?.backup_type;
         let mut row = RestoreRow {
@@ -78,7 +86,7 @@ impl Board {
             actor: new.actor.as_deref().map(str::to_owned),
             client: new.client,
             reason: new.reason,
-            pre_restore: new.pre_restore,
+            pre_restore,
         };
         let board = Arc::clone(self);
         let view = self
@@ -103,6 +111,22 @@ impl Board {
             )
             .await?;
         Ok((view, reading))
+    }
+
+    async fn backup_before_restore(
+        self: &Arc<Self>,
+        new: &NewRestore,
+        current: Received,
+        at: Timestamp,
+    ) -> Result<Option<String>, AppError> {
+        if !current.is_present {
+            return Ok(None);
+        }
+        let backup_type =
+            Name::try_from(PRE_RESTORE).map_err(|e| AppError::invalid("current", e.to_string()))?;
+        let (labels, actor, origin) = (Labels::default(), new.actor.clone(), Origin::Request);
+        let new = NewBackup { backup_type, labels, pinned: false, actor, at, origin };
+        Ok(Some(self.backup_create(current, new, None).await?.0.backup_id))
     }
 
     /// Up to `limit` restores before `before`, newest first, of one backup or of all; and the cursor of the next page.

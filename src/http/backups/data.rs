@@ -16,11 +16,10 @@ use utoipa::ToSchema;
 use super::{backup_id, receive::receive, scope};
 use crate::{
     app::{
-        backups::{NewBackup, NewRestore, Reading, RestoreView, Span},
+        backups::{NewRestore, Reading, RestoreView, Span},
         text::Text,
         tokens::Caller,
     },
-    domain::{Name, backup::Origin},
     http::{
         AppState,
         breakers::bounded,
@@ -146,24 +145,8 @@ async fn backup_restore(
         |field, text: &Option<Text<'_>>| Ok::<_, Problem>(bounded(field, text.as_ref())?.map(str::to_owned));
     let (reason, client) = (text("reason", &body.reason)?, text("client", &body.client)?);
     let actor = caller.map(|caller| caller.0.name);
-    let pre_restore = if received.is_present {
-        let backup_type =
-            Name::try_from("pre_restore").map_err(|e| Problem::invalid("current", e.to_string()))?;
-        let labels = crate::domain::check::Labels::default();
-        let new = NewBackup {
-            backup_type,
-            labels,
-            pinned: false,
-            actor: actor.clone(),
-            at,
-            origin: Origin::Request,
-        };
-        Some(state.board.backup_create(received, new, None).await?.0.backup_id)
-    } else {
-        None
-    };
-    let new = NewRestore { client, reason, actor, pre_restore };
-    let (restore, reading) = state.board.backup_restore(&id, new, scope).await?;
+    let new = NewRestore { client, reason, actor };
+    let (restore, reading) = state.board.backup_restore(&id, new, received, at, scope).await?;
     let head = format!("{{\"restore\":{},\"data\":", serde_json::to_string(&restore).unwrap_or_default());
     let length = head.len() as u64 + reading.length + 1;
     let piece = |text: Bytes| stream::once(std::future::ready(Ok(text)));
