@@ -108,10 +108,18 @@ pub fn is_routine(route: usize) -> bool {
     is_hot(route) || matches!(template(route), "/livez" | "/readyz" | "/healthz" | "/health" | "/metrics")
 }
 
-/// Whether its bodies may be so long that only a stop in them counts against the time of a request.
+/// Whether its bodies, or what has to be read before an answer, may be so long that the time of a request does not bound it.
+/// A body that stops is answered all the same.
 #[must_use]
 pub fn is_long(route: usize) -> bool {
-    matches!(template(route), "/v1/backups" | "/v1/backups/{id}/restore" | "/v1/backups/{id}/verify")
+    matches!(
+        template(route),
+        "/v1/backups"
+            | "/v1/backups/{id}/data"
+            | "/v1/backups/{id}/data/{key}"
+            | "/v1/backups/{id}/restore"
+            | "/v1/backups/{id}/verify"
+    )
 }
 
 /// Whether requests to it are most of all requests.

@@ -56,17 +56,16 @@ pub fn start(board: &Arc<Board>, tracker: &TaskTracker, stop: &CancellationToken
     every("verify_backups", Duration::from_secs(10), |board| {
         Box::pin(async move { board.verify_backups().await })
     });
-    every("prune_backups", Duration::from_secs(1), |board| {
-        Box::pin(async move { board.prune_backups().await })
-    });
-    every("reseal_backups", Duration::from_secs(1), |board| {
-        Box::pin(async move { board.reseal_backups().await })
+    // One after the other, so that an idle server needs no connection for each.
+    every("tend_backups", Duration::from_secs(1), |board| {
+        Box::pin(async move {
+            let done =
+                [board.prune_backups().await, board.sweep_backups().await, board.reseal_backups().await];
+            done.into_iter().collect()
+        })
     });
     every("delete_objects", Duration::from_secs(5), |board| {
         Box::pin(async move { board.delete_objects().await })
-    });
-    every("sweep_backups", Duration::from_secs(1), |board| {
-        Box::pin(async move { board.sweep_backups().await })
     });
     tracker.spawn(flush(Arc::clone(board), stop.clone()));
 }
