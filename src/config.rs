@@ -172,6 +172,8 @@ pub struct LimitsSection {
     pub max_schedules: Option<usize>,
     /// Policies of retention.
     pub max_retention_policies: Option<usize>,
+    /// Types of backups.
+    pub max_backup_types: Option<usize>,
     /// Calls that have entered and not reported.
     pub max_calls_in_flight: Option<usize>,
     /// Events kept for the whole board.
@@ -441,6 +443,7 @@ impl Config {
                 max_gates: bounds.max_gates.unwrap_or(defaults.max_gates),
                 max_calls_in_flight: bounds.max_calls_in_flight.unwrap_or(defaults.max_calls_in_flight),
                 max_schedules: bounds.max_schedules.unwrap_or(defaults.max_schedules),
+                max_backup_types: bounds.max_backup_types.unwrap_or(defaults.max_backup_types),
                 max_retention_policies: bounds
                     .max_retention_policies
                     .unwrap_or(defaults.max_retention_policies),

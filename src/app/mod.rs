@@ -81,6 +81,8 @@ pub struct Limits {
     pub max_schedules: usize,
     /// Policies of retention.
     pub max_retention_policies: usize,
+    /// Types of backups.
+    pub max_backup_types: usize,
     /// Events kept for the whole board.
     pub max_events: usize,
     /// Events kept for one resource.
@@ -101,6 +103,7 @@ impl Default for Limits {
             max_calls_in_flight: 1_000_000,
             max_schedules: 10_000,
             max_retention_policies: 10_000,
+            max_backup_types: 10_000,
             max_events: 1_000_000,
             max_events_per_resource: 1_000,
         }

@@ -2,6 +2,10 @@
 
 use std::{collections::HashSet, fmt::Write};
 
+use fuseboard::{
+    app::backups::{NewBackup, Upload},
+    domain::{backup::Origin, check::Labels},
+};
 use futures_util::{StreamExt, future::join_all};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
@@ -484,4 +488,76 @@ async fn what_is_being_read_stays_until_it_is_read() {
         board.board.backups.chunks().count == 0
     })
     .await;
+}
+
+/// A request's body, received and not yet a backup.
+async fn received(board: &TestServer, body: String) -> fuseboard::app::backups::Received {
+    let mut upload = Upload::begin(&board.board, "data").await.unwrap();
+    upload.feed(&body.into()).await.unwrap();
+    upload.finish().await.unwrap()
+}
+
+#[tokio::test]
+async fn who_goes_away_while_it_is_committed_leaves_a_whole_backup() {
+    let board = TestServer::start().await;
+    let document = format!("{{\"trades\":{}}}", prices(9, 60_000));
+    assert!(document.len() > 1 << 20, "more than one batch, so that there is a blob before the commit");
+    let received = received(&board, format!("{{\"data\":{document}}}")).await;
+    let new = NewBackup {
+        backup_type: "manual".try_into().unwrap(),
+        labels: Labels::default(),
+        pinned: false,
+        actor: None,
+        at: board.clock.wall(),
+        origin: Origin::Request,
+    };
+    let mut committed = board.board.journal.latest();
+    committed.borrow_and_update();
+    tokio::select! {
+        biased;
+        // The event comes just before the answer, and whoever waited for that is gone.
+        event = committed.changed() => event.unwrap(),
+        _ = board.board.backup_create(received, new, None) => panic!("it was to be left before its answer"),
+    }
+    let list = board.get("/v1/backups").await;
+    let id = id(&list["items"][0]);
+    board.board.sweep_backups().await.unwrap();
+    assert!(data(&board, id).await == document);
+}
+
+#[tokio::test]
+async fn what_was_given_up_takes_no_more_chunks() {
+    let board = TestServer::start().await;
+    let received = received(&board, format!("{{\"data\":{{\"a\":{}}}}}", prices(10, 60_000))).await;
+    // As a batch that is still under way when its upload ends and is swept.
+    tamper(&board, "UPDATE blobs SET state = 'dropped'").await;
+    board.board.sweep_backups().await.unwrap();
+    let new = NewBackup {
+        backup_type: "manual".try_into().unwrap(),
+        labels: Labels::default(),
+        pinned: false,
+        actor: None,
+        at: board.clock.wall(),
+        origin: Origin::Request,
+    };
+    assert!(board.board.backup_create(received, new, None).await.is_err());
+    board.board.sweep_backups().await.unwrap();
+    board.board.refresh_backups().await.unwrap();
+    assert_eq!(board.board.backups.chunks().count, 0, "nothing is left that nobody would find");
+    assert_eq!(board.get("/v1/backups").await["items"], json!([]));
+}
+
+#[tokio::test]
+async fn there_are_only_so_many_types() {
+    let board = TestServer::start_with(|config| config.limits.max_backup_types = 2).await;
+    let make =
+        async |kind: &str| create(&board, format!("{{\"backup_type\":\"{kind}\",\"data\":{{}}}}")).await;
+    assert_eq!(make("a").await.status(), 201);
+    assert_eq!(make("b").await.status(), 201);
+    assert_problem(make("c").await, 507, "limit_reached", "a third type").await;
+    assert_eq!(make("a").await.status(), 201, "more of a type that is there");
+    for backup in board.get("/v1/backups?backup_type=a").await["items"].as_array().unwrap() {
+        assert_eq!(board.delete(&format!("/v1/backups/{}", id(backup))).await, 204);
+    }
+    assert_eq!(make("c").await.status(), 201, "there is room again");
 }

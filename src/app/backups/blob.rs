@@ -8,7 +8,9 @@ use crate::{
     store::{
         Connection, StoreError,
         seal::{ChunkHash, PlainChunk},
-        sqlite::blobs::{ChunkRow, Readable, blob_drop, blob_open, chunk_add, chunk_refer, chunks_known},
+        sqlite::blobs::{
+            ChunkRow, Readable, blob_give_up, blob_is_open, blob_open, chunk_add, chunk_refer, chunks_known,
+        },
     },
 };
 
@@ -50,10 +52,10 @@ impl Drop for OpenBlob {
         let id = self.id;
         // If the writer takes nothing now, the next start drops what is open.
         drop(
-            self.board
-                .store
-                .writer
-                .submit(move |connection| Box::pin(async move { blob_drop(connection, id).await }), |()| ()),
+            self.board.store.writer.submit(
+                move |connection| Box::pin(async move { blob_give_up(connection, id).await }),
+                |()| (),
+            ),
         );
     }
 }
@@ -114,6 +116,10 @@ pub(super) async fn put(
     chunks: &[Incoming],
     readable: &Readable,
 ) -> Result<Written, StoreError> {
+    // What is given up may be swept already: nobody would ever find a reference of it again.
+    if !blob_is_open(connection, blob).await? {
+        return Err(StoreError::Other("the blob was given up".to_owned()));
+    }
     let (mut stored, mut missing) = (0, Vec::new());
     for chunk in chunks {
         match chunk {

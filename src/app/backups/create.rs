@@ -22,9 +22,9 @@ use crate::{
         check::Labels,
     },
     store::{
-        Connection, StoreError,
+        Connection, StoreError, random,
         sqlite::{
-            backups::{BackupRow, backup_add},
+            backups::{BackupRow, backup_add, type_fits},
             blobs::{Readable, blob_keep, blob_open},
             idempotency::{AnswerRow, answer_put},
         },
@@ -52,6 +52,8 @@ pub struct NewBackup {
 }
 
 enum Stored {
+    /// There are too many types of backups.
+    Full,
     Done(Box<BackupView>, Bytes),
     /// Chunks that were there are not any more; the others are in this blob.
     Missing(i64, Written),
@@ -88,7 +90,8 @@ impl Board {
             source: new.origin.as_str().to_owned(),
         };
         loop {
-            row.backup_id = BackupId::new(&new.backup_type, new.at, random()?).to_string();
+            row.backup_id =
+                BackupId::new(&new.backup_type, new.at, u64::from_ne_bytes(random()?)).to_string();
             row.stored_bytes = i64::try_from(stored).unwrap_or(i64::MAX);
             row.blob = blob.as_ref().map_or(0, OpenBlob::id);
             let chunks = if rest.is_empty() { Vec::new() } else { pack(self, rest.clone()).await? };
@@ -100,6 +103,10 @@ impl Board {
                     self.backups.touch();
                     self.backups.due.add(new.backup_type);
                     return Ok((*view, Answer { status: CREATED, body }));
+                }
+                Stored::Full => {
+                    let limit = self.limits.max_backup_types;
+                    return Err(AppError::LimitReached { what: "types of backups", limit });
                 }
                 Stored::Missing(id, written) => {
                     let blob = blob.get_or_insert_with(|| OpenBlob::adopt(self, id));
@@ -123,11 +130,17 @@ impl Board {
     ) -> Result<Stored, StoreError> {
         let board = Arc::clone(self);
         let (seconds, readable) = (self.clock.wall().as_second(), self.readable().await?);
+        let most = i64::try_from(self.limits.max_backup_types).unwrap_or(i64::MAX);
         self.store
             .writer
             .write_then(
                 move |connection| {
-                    Box::pin(async move { commit(connection, row, (&chunks, &readable), key, seconds).await })
+                    Box::pin(async move {
+                        if !type_fits(connection, &row.backup_type, most).await? {
+                            return Ok(Stored::Full);
+                        }
+                        commit(connection, row, (&chunks, &readable), key, seconds).await
+                    })
                 },
                 move |stored| {
                     if let Stored::Done(view, _) = &stored {
@@ -182,8 +195,4 @@ async fn commit(
         answer_put(connection, &key.key, &answer, seconds).await?;
     }
     Ok(Stored::Done(Box::new(view), body.into()))
-}
-
-fn random() -> Result<u64, StoreError> {
-    getrandom::u64().map_err(|e| StoreError::Other(format!("no randomness from the system: {e}")))
 }

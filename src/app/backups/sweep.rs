@@ -24,29 +24,28 @@ impl Board {
     /// Deletes a backup. Its space is free a little later.
     pub async fn backup_delete(self: &Arc<Self>, id: &BackupId) -> Result<(), AppError> {
         let row = self.backup_row(id).await?;
-        if row.pinned {
-            return Err(AppError::Pinned(id.to_string()));
-        }
         let board = Arc::clone(self);
         let view = BackupView::from(&row);
-        let was_there = self
+        let is_deleted = self
             .store
             .writer
             .write_then(
                 move |connection| Box::pin(async move { backup_delete(connection, row.id).await }),
-                move |was_there| {
-                    if was_there {
+                move |is_deleted| {
+                    if is_deleted {
                         board.backup_event("backup.deleted", &view);
                     }
-                    was_there
+                    is_deleted
                 },
             )
             .await?;
         self.backups.touch();
-        if was_there {
+        if is_deleted {
             return Ok(());
         }
-        Err(AppError::NotFound { resource: "backup", name: id.to_string() })
+        // Pinned, unless somebody else was faster.
+        self.backup_row(id).await?;
+        Err(AppError::Pinned(id.to_string()))
     }
 
     /// Protects a backup from being deleted, or no longer.

@@ -162,6 +162,22 @@ pub async fn backup_types(pool: &SqlitePool) -> Result<Vec<String>, StoreError> 
         .await?)
 }
 
+/// Whether there is room for a backup of this type among `most` types.
+pub async fn type_fits(
+    connection: &mut Connection,
+    backup_type: &str,
+    most: i64,
+) -> Result<bool, StoreError> {
+    Ok(sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM backups WHERE backup_type = ?1)
+             OR (SELECT count(DISTINCT backup_type) FROM backups) < ?2",
+    )
+    .bind(backup_type)
+    .bind(most)
+    .fetch_one(connection)
+    .await?)
+}
+
 /// Backups to verify: never verified ones first, then those whose last verification is before `before`.
 pub async fn backups_unverified(
     pool: &SqlitePool,
@@ -193,12 +209,13 @@ pub async fn backup_last(
     .await?)
 }
 
-/// Deletes a backup and drops its blob. Says whether it was there.
+/// Deletes a backup, unless it is pinned, and drops its blob. Says whether it did.
 pub async fn backup_delete(connection: &mut Connection, id: i64) -> Result<bool, StoreError> {
-    let blob: Option<i64> = sqlx::query_scalar("DELETE FROM backups WHERE id = ?1 RETURNING blob")
-        .bind(id)
-        .fetch_optional(&mut *connection)
-        .await?;
+    let blob: Option<i64> =
+        sqlx::query_scalar("DELETE FROM backups WHERE id = ?1 AND NOT pinned RETURNING blob")
+            .bind(id)
+            .fetch_optional(&mut *connection)
+            .await?;
     let Some(blob) = blob else { return Ok(false) };
     super::blobs::blob_drop(connection, blob).await?;
     Ok(true)

@@ -40,9 +40,26 @@ pub async fn blob_open(connection: &mut Connection) -> Result<i64, StoreError> {
     Ok(done.last_insert_rowid())
 }
 
+/// Whether a blob is still being written.
+pub async fn blob_is_open(connection: &mut Connection, blob: i64) -> Result<bool, StoreError> {
+    Ok(sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM blobs WHERE id = ?1 AND state = 'open')")
+        .bind(blob)
+        .fetch_one(connection)
+        .await?)
+}
+
 /// Something refers to the blob from now on.
 pub async fn blob_keep(connection: &mut Connection, blob: i64) -> Result<(), StoreError> {
     sqlx::query("UPDATE blobs SET state = 'kept' WHERE id = ?1").bind(blob).execute(connection).await?;
+    Ok(())
+}
+
+/// Nobody goes on writing the blob. One that is kept stays: whoever wrote it may have gone away while it was committed.
+pub async fn blob_give_up(connection: &mut Connection, blob: i64) -> Result<(), StoreError> {
+    sqlx::query("UPDATE blobs SET state = 'dropped' WHERE id = ?1 AND state = 'open'")
+        .bind(blob)
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
