@@ -1,5 +1,6 @@
 //! The pure core: state in, decision out. No I/O, no async, no clock; time is an argument.
 
+pub mod alert;
 pub mod backup;
 pub mod breaker;
 pub mod check;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     Name,
+    alert::AlertLevel,
     check::{Labels, checked_metric_name},
     health::Status,
     invalid::InvalidConfig,
@@ -13,44 +14,6 @@ use crate::domain::{
 
 const MOST: usize = 256;
 const LONGEST_DESCRIPTION: usize = 1024;
-
-/// How grave an alert is. Ordered.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum AlertLevel {
-    /// To know.
-    Info,
-    /// To look at.
-    Warning,
-    /// Something fails.
-    Error,
-    /// Everything may.
-    Critical,
-}
-
-impl AlertLevel {
-    /// The name on the wire.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Info => "info",
-            Self::Warning => "warning",
-            Self::Error => "error",
-            Self::Critical => "critical",
-        }
-    }
-
-    /// The status of what such an alert is about.
-    #[must_use]
-    pub const fn status(self) -> Status {
-        match self {
-            Self::Info | Self::Warning => Status::Yellow,
-            Self::Error | Self::Critical => Status::Red,
-        }
-    }
-}
 
 /// The worst status with which a gate lets pass.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::{
     Name, StateName,
+    alert::AlertLevel,
     check::{Labels, judge_breaker},
     health::{Standing, Status},
 };
@@ -15,7 +16,7 @@ mod config;
 #[cfg(test)]
 mod tests;
 
-pub use config::{AlertLevel, GateAlertsSpec, GateConfig, GateSpec, MaxStatus};
+pub use config::{GateAlertsSpec, GateConfig, GateSpec, MaxStatus};
 
 /// What a gate looks at, as it is now.
 pub trait Facts {

@@ -1,0 +1,111 @@
+//! Alerts: one for each time that something was wrong, from when it fired until it was resolved.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{LabelSet, health::Status};
+
+/// How grave an alert is. Ordered.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum AlertLevel {
+    /// To know.
+    Info,
+    /// To look at.
+    Warning,
+    /// Something fails.
+    Error,
+    /// Everything may.
+    Critical,
+}
+
+impl AlertLevel {
+    /// The name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Error => "error",
+            Self::Critical => "critical",
+        }
+    }
+
+    /// The status of what such an alert is about.
+    #[must_use]
+    pub const fn status(self) -> Status {
+        match self {
+            Self::Info | Self::Warning => Status::Yellow,
+            Self::Error | Self::Critical => Status::Red,
+        }
+    }
+}
+
+/// Whether an alert is going on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AlertState {
+    /// It is.
+    Firing,
+    /// It is over.
+    Resolved,
+}
+
+/// Where an alert comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AlertSource {
+    /// A threshold on a metric that was pushed, built-in ones included.
+    Threshold,
+    /// Sent to `/api/v2/alerts`, as by Prometheus.
+    External,
+}
+
+/// What somebody said who has seen an alert.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Acknowledgement {
+    /// Who.
+    pub by: String,
+    /// What.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+}
+
+/// One episode: from firing to resolved.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Alert {
+    /// Ascends in the order of firing, and is never used again.
+    pub id: i64,
+    /// Where it comes from.
+    pub source: AlertSource,
+    /// The threshold that it breaches; none for one from outside.
+    pub threshold_id: Option<String>,
+    /// The metric; for one from outside, its `alertname`.
+    pub metric_name: String,
+    /// What tells this alert from others of the same name: the labels of the series, or those that came from outside,
+    /// without `alertname` and `severity`.
+    pub labels: LabelSet,
+    /// More about it, for people: Alertmanager's annotations, without `summary`, which is the message.
+    pub annotations: LabelSet,
+    /// How grave it is.
+    pub level: AlertLevel,
+    /// Whether it goes on.
+    pub state: AlertState,
+    /// What it says, as of the last time that it was looked at.
+    pub message: String,
+    /// The value that fired it, and later the last one that was seen; none where nothing was measured.
+    pub value: Option<f64>,
+    /// When it fired.
+    pub started_at: Timestamp,
+    /// When it was over.
+    pub resolved_at: Option<Timestamp>,
+    /// Who has seen it.
+    pub acknowledged: Option<Acknowledgement>,
+    /// Where it was raised: a page for people.
+    pub generator_url: Option<String>,
+}
