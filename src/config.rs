@@ -176,6 +176,8 @@ pub struct LimitsSection {
     pub max_backup_types: Option<usize>,
     /// Calls that have entered and not reported.
     pub max_calls_in_flight: Option<usize>,
+    /// Alerts from outside that are firing.
+    pub max_external_alerts: Option<usize>,
     /// Events kept for the whole board.
     pub max_events: Option<usize>,
     /// Events kept for one resource.
@@ -447,6 +449,7 @@ impl Config {
                 max_retention_policies: bounds
                     .max_retention_policies
                     .unwrap_or(defaults.max_retention_policies),
+                max_external_alerts: bounds.max_external_alerts.unwrap_or(defaults.max_external_alerts),
                 max_events: bounds.max_events.unwrap_or(defaults.max_events),
                 max_events_per_resource: bounds
                     .max_events_per_resource

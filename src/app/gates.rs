@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use super::{Board, Limits, checks::CheckCell, definitions::Resource, journal::NewEvent, registry::Registry};
 use crate::domain::{
     InvalidConfig, Name, StateName, Time,
+    alert::Alert,
     check::Labels,
     gate::{AlertFact, Blocking, CheckFact, Evaluation, Facts, GateConfig, GateSpec},
     health::Status,
@@ -218,9 +219,13 @@ impl Facts for Now<'_> {
         Some(self.0.breakers.get(name.as_str())?.state(self.0))
     }
 
-    /// There are no alerts yet, so that nobody can say that none is firing. A gate that asks is closed.
     fn alerts(&self) -> Option<Vec<AlertFact>> {
-        None
+        let fact = |alert: Arc<Alert>| AlertFact {
+            metric_name: alert.metric_name.clone(),
+            level: alert.level,
+            message: alert.message.clone(),
+        };
+        Some(self.0.alerts.firing().into_iter().map(fact).collect())
     }
 }
 

@@ -8,13 +8,15 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::sync::{Notify, watch};
 
-use super::idempotency::StoredAnswer;
+use super::{alerts::AlertWrite, idempotency::StoredAnswer};
 use crate::{domain::Name, store::StoreError};
 
 /// Events kept in memory for streams that are a little behind; older ones are read from the store.
 const RECENT: usize = 2048;
 /// Events that may wait for a disk that does not take them. Beyond it the oldest are lost to history.
 const WAITING: usize = 10_000;
+/// Entries that may wait before alerts stop changing: half of it, so that what is decided finds room.
+pub const ALERTS_WAITING: usize = WAITING / 2;
 /// Ids that an unclean stop may have used without storing them are skipped at the next start.
 pub const UNCLEAN_GAP: i64 = 1_000_000;
 
@@ -35,13 +37,17 @@ pub struct Event {
     pub data: Box<RawValue>,
 }
 
-/// An event on its way to the disk, with the answer that it makes repeatable.
+/// Something on its way to the disk: an event, the answer that it makes repeatable, and what it did to alerts.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// The event.
-    pub event: Arc<Event>,
+    /// Its place in the order of events.
+    pub id: i64,
+    /// The event. None where nothing happened that anybody is told of.
+    pub event: Option<Arc<Event>>,
     /// The answer to store with it.
     pub answer: Option<StoredAnswer>,
+    /// What it does to alerts and to the state of thresholds.
+    pub alerts: Option<Box<AlertWrite>>,
 }
 
 #[derive(Clone, Debug)]
@@ -80,6 +86,29 @@ pub struct NewEvent<'a> {
     pub name: &'a Name,
 }
 
+impl Inner {
+    fn push(&mut self, entry: Entry) {
+        if let Some(event) = &entry.event {
+            if self.recent.len() >= RECENT {
+                self.recent.pop_front();
+            }
+            self.recent.push_back(Arc::clone(event));
+        }
+        // What happened to alerts is state, not only history.
+        if self.waiting.len() >= WAITING
+            && let Some(oldest) = self.waiting.iter().position(|entry| entry.alerts.is_none())
+        {
+            self.waiting.remove(oldest);
+            self.dropped += 1;
+        }
+        self.waiting.push_back(entry);
+    }
+}
+
+fn raw(data: &impl Serialize) -> Box<RawValue> {
+    serde_json::value::to_raw_value(data).unwrap_or_else(|_| RawValue::NULL.to_owned())
+}
+
 impl Journal {
     /// Goes on after `last_id`.
     #[must_use]
@@ -98,34 +127,48 @@ impl Journal {
         }
     }
 
-    /// Records an event; `data` is built with the id that it gets. Returns the id.
+    /// Records an event. Returns the id that it gets.
     pub fn record(&self, new: &NewEvent<'_>, data: &impl Serialize, answer: Option<StoredAnswer>) -> i64 {
-        let data = serde_json::value::to_raw_value(data).unwrap_or_else(|_| RawValue::NULL.to_owned());
+        self.add(Some((new, raw(data))), answer, None)
+    }
+
+    /// Records an event together with what it does to alerts: both are on disk or neither is.
+    pub fn record_with(&self, new: &NewEvent<'_>, data: &impl Serialize, alerts: AlertWrite) -> i64 {
+        self.add(Some((new, raw(data))), None, Some(Box::new(alerts)))
+    }
+
+    /// Records what nobody is told of, in the order of events.
+    pub fn record_silently(&self, alerts: AlertWrite) -> i64 {
+        self.add(None, None, Some(Box::new(alerts)))
+    }
+
+    fn add(
+        &self,
+        event: Option<(&NewEvent<'_>, Box<RawValue>)>,
+        answer: Option<StoredAnswer>,
+        alerts: Option<Box<AlertWrite>>,
+    ) -> i64 {
         let mut inner = self.inner.lock();
         let id = inner.next_id;
         inner.next_id += 1;
-        let event = Arc::new(Event {
-            id,
-            at: new.at,
-            kind: new.kind,
-            resource: new.resource,
-            name: new.name.clone(),
-            data,
+        let event = event.map(|(NewEvent { at, kind, resource, name }, data)| {
+            Arc::new(Event { id, at: *at, kind, resource, name: (*name).clone(), data })
         });
-        if inner.recent.len() >= RECENT {
-            inner.recent.pop_front();
+        let is_told = event.is_some();
+        inner.push(Entry { id, event, answer, alerts });
+        if is_told {
+            // Inside the lock, so that `latest` never goes backwards.
+            self.latest.send_replace(id);
         }
-        inner.recent.push_back(Arc::clone(&event));
-        if inner.waiting.len() >= WAITING {
-            inner.waiting.pop_front();
-            inner.dropped += 1;
-        }
-        inner.waiting.push_back(Entry { event, answer });
-        // Inside the lock, so that `latest` never goes backwards.
-        self.latest.send_replace(id);
         drop(inner);
         self.wake.notify_one();
         id
+    }
+
+    /// Whether alerts may change: what the disk does not take for long is not piled up without end.
+    #[must_use]
+    pub fn has_room_for_alerts(&self) -> bool {
+        self.inner.lock().waiting.len() < ALERTS_WAITING
     }
 
     /// The id of the newest event.
@@ -134,7 +177,13 @@ impl Journal {
         *self.latest.borrow()
     }
 
-    /// Waits until the event `id` is on disk; fails if the next attempt to write it fails.
+    /// Whether everything up to `id` is on disk.
+    #[must_use]
+    pub fn is_durable(&self, id: i64) -> bool {
+        self.progress.borrow().durable >= id
+    }
+
+    /// Waits until everything up to `id` is on disk; fails if the next attempt to write it fails.
     pub async fn durable(&self, id: i64) -> Result<(), StoreError> {
         let mut progress = self.progress.subscribe();
         let before = progress.borrow_and_update().clone();
@@ -176,7 +225,7 @@ impl Journal {
     pub fn settle(&self, result: Result<i64, StoreError>) {
         if let Ok(id) = result {
             let mut inner = self.inner.lock();
-            while inner.waiting.front().is_some_and(|e| e.event.id <= id) {
+            while inner.waiting.front().is_some_and(|e| e.id <= id) {
                 inner.waiting.pop_front();
             }
         }

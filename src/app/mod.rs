@@ -1,6 +1,7 @@
 //! Use cases: what HTTP, tasks and the command line do with the board. Owns the live state.
 
 mod actions;
+pub mod alerts;
 pub mod backups;
 pub mod board;
 pub mod breakers;
@@ -21,6 +22,7 @@ pub mod retention;
 pub mod retry_policies;
 pub mod schedules;
 mod snapshot;
+pub mod thresholds;
 mod timers;
 pub mod tokens;
 
@@ -42,6 +44,7 @@ pub use error::{AppError, FieldError};
 pub use registry::Registry;
 pub use snapshot::Stop;
 
+use alerts::Alerts;
 use backups::{BackupOptions, Backups};
 use breakers::BreakerCell;
 use checks::{CheckCell, pings::Pings, results::Results, runs::Runs};
@@ -83,6 +86,8 @@ pub struct Limits {
     pub max_retention_policies: usize,
     /// Types of backups.
     pub max_backup_types: usize,
+    /// Alerts from outside that are firing.
+    pub max_external_alerts: usize,
     /// Events kept for the whole board.
     pub max_events: usize,
     /// Events kept for one resource.
@@ -104,6 +109,7 @@ impl Default for Limits {
             max_schedules: 10_000,
             max_retention_policies: 10_000,
             max_backup_types: 10_000,
+            max_external_alerts: 10_000,
             max_events: 1_000_000,
             max_events_per_resource: 1_000,
         }
@@ -147,6 +153,8 @@ pub struct Board {
     pub schedules: Registry<ScheduleCell>,
     /// Runs of schedules.
     pub schedule_runs: ScheduleRuns,
+    /// Alerts.
+    pub alerts: Alerts,
     /// What happened.
     pub journal: Journal,
     /// Answers to repeat.
@@ -205,6 +213,7 @@ impl Board {
             calls: CallTable::new(loaded.call_key(), loaded.next_call()),
             schedules: Registry::default(),
             schedule_runs: ScheduleRuns::default(),
+            alerts: Alerts::new(loaded.last_alert()),
             journal: Journal::new(loaded.last_event()),
             answers: Arc::default(),
             tokens: Tokens::default(),

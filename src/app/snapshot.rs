@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Board,
+    alerts::{self, AlertRows, StoredAlerts},
     breakers::BreakerCell,
     call_table::Call,
     checks::{CheckCell, pings::PingSecret},
@@ -52,6 +53,8 @@ const ENTRIES: usize = 1_000;
 pub struct Stop {
     call_key: u64,
     next_call: u64,
+    #[serde(default)]
+    last_alert: i64,
     calls: Vec<SavedCall>,
 }
 
@@ -87,6 +90,7 @@ pub(super) struct Loaded {
     ping_secret: [u8; 32],
     tokens: Vec<TokenRow>,
     schedules: StoredSchedules,
+    alerts: StoredAlerts,
 }
 
 impl Loaded {
@@ -104,6 +108,10 @@ impl Loaded {
 
     pub(super) fn ping_secret(&self) -> PingSecret {
         PingSecret::new(self.ping_secret)
+    }
+
+    pub(super) fn last_alert(&self) -> i64 {
+        self.alerts.last_id(self.clean.as_ref().map(|stop| stop.last_alert))
     }
 
     /// After a crash some ids may have been shown and not stored; they are never given to other events.
@@ -159,6 +167,7 @@ pub(super) async fn read(store: &Store, clock: &Clock) -> Result<(Loaded, u64), 
                     ping_secret,
                     tokens: tokens_list(&mut *connection).await?,
                     schedules: schedules::read(connection).await?,
+                    alerts: alerts::read(connection, here.wall_nanos()).await?,
                 };
                 if origin.is_none() {
                     board::board_put(connection, "origin", &text(&here.origin())?).await?;
@@ -219,6 +228,7 @@ pub(super) async fn restore(board: &Arc<Board>, mut loaded: Loaded) -> Result<()
         restore_call(board, call, shift);
     }
     schedules::restore(board, &loaded.schedules, &configs).await?;
+    alerts::restore(board, &loaded.alerts)?;
     if shift != 0 {
         // The steady clock has another zero now: all saved times are written anew, together with it.
         save_all(board, None).await?;
@@ -344,15 +354,20 @@ impl Board {
     /// repeatable, as one transaction.
     pub async fn flush_journal(self: &Arc<Self>) -> Result<usize, StoreError> {
         let entries = self.journal.waiting(ENTRIES);
-        let Some(last) = entries.last().map(|entry| entry.event.id) else { return Ok(0) };
+        let Some(last) = entries.last().map(|entry| entry.id) else { return Ok(0) };
         let result = self.write_entries(&entries).await;
+        if result.is_ok() {
+            // Before anybody learns that it is on disk, so that whoever waited for it sees it.
+            self.alerts
+                .publish(entries.iter().filter_map(|entry| entry.alerts.as_deref()), self.clock.wall());
+        }
         self.journal.settle(result.clone().map(|()| last));
         result.map(|()| entries.len())
     }
 
     fn count_noise(&self, entries: &[JournalEntry]) {
         let mut noisy = self.dirty.noisy.lock();
-        for JournalEntry { event, .. } in entries {
+        for event in entries.iter().filter_map(|entry| entry.event.as_ref()) {
             *noisy.entry((event.resource, event.name.clone())).or_default() += 1;
         }
     }
@@ -362,7 +377,7 @@ impl Board {
         let mut limiters = HashMap::new();
         let mut checks = HashMap::new();
         self.count_noise(entries);
-        for JournalEntry { event, .. } in entries {
+        for event in entries.iter().filter_map(|entry| entry.event.as_ref()) {
             let name = event.name.as_str();
             match event.resource {
                 "breaker" => breakers.extend(self.breakers.get(name).map(|cell| (name, cell))),
@@ -380,16 +395,21 @@ impl Board {
         ];
         let events: Vec<_> = entries
             .iter()
-            .map(|JournalEntry { event: e, .. }| (e.id, e.at, e.kind, e.resource, &e.name, &e.data))
+            .filter_map(|entry| entry.event.as_ref())
+            .map(|e| (e.id, e.at, e.kind, e.resource, &e.name, &e.data))
             .collect();
         let events = text(&events)?;
+        let alerts = AlertRows::of(entries.iter().filter_map(|entry| entry.alerts.as_deref()))?;
         let answers: Vec<_> = entries.iter().filter_map(|entry| entry.answer.clone()).collect();
         let created_at = self.clock.wall().as_second();
         self.store
             .writer
             .write(move |connection| {
                 Box::pin(async move {
-                    events::events_add(connection, &events).await?;
+                    if events.len() > 2 {
+                        events::events_add(connection, &events).await?;
+                    }
+                    alerts.put(connection).await?;
                     put_states(connection, &states).await?;
                     put_states(connection, &[check_rows(&checks)]).await?;
                     for stored in answers {
@@ -420,7 +440,12 @@ impl Board {
                 holds: call.holds.iter().flatten().map(|cell| cell.name().clone()).collect(),
             });
         });
-        let stop = Stop { call_key: self.calls.key(), next_call: self.calls.next_id(), calls };
+        let stop = Stop {
+            call_key: self.calls.key(),
+            next_call: self.calls.next_id(),
+            last_alert: self.alerts.last_id(),
+            calls,
+        };
         save_all(self, Some(stop)).await
     }
 

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{LabelSet, health::Status};
+use super::{LabelSet, check::MetricRule, health::Status};
 
 /// How grave an alert is. Ordered.
 #[derive(
@@ -22,6 +22,9 @@ pub enum AlertLevel {
 }
 
 impl AlertLevel {
+    /// Every level, from the least grave to the most.
+    pub const ALL: [Self; 4] = [Self::Info, Self::Warning, Self::Error, Self::Critical];
+
     /// The name on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -53,6 +56,17 @@ pub enum AlertState {
     Resolved,
 }
 
+impl AlertState {
+    /// The name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Firing => "firing",
+            Self::Resolved => "resolved",
+        }
+    }
+}
+
 /// Where an alert comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -76,26 +90,32 @@ pub struct Acknowledgement {
     pub at: Timestamp,
 }
 
-/// One episode: from firing to resolved.
-#[derive(Clone, Debug, PartialEq)]
+/// One episode: from firing to resolved. Serialised as it is stored.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Alert {
     /// Ascends in the order of firing, and is never used again.
     pub id: i64,
     /// Where it comes from.
     pub source: AlertSource,
     /// The threshold that it breaches; none for one from outside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold_id: Option<String>,
     /// The metric; for one from outside, its `alertname`.
     pub metric_name: String,
     /// What tells this alert from others of the same name: the labels of the series, or those that came from outside,
     /// without `alertname` and `severity`.
+    #[serde(default, skip_serializing_if = "LabelSet::is_empty")]
     pub labels: LabelSet,
     /// More about it, for people: Alertmanager's annotations, without `summary`, which is the message.
+    #[serde(default, skip_serializing_if = "LabelSet::is_empty")]
     pub annotations: LabelSet,
     /// How grave it is.
     pub level: AlertLevel,
     /// Whether it goes on.
     pub state: AlertState,
+    /// What the value was compared with when it fired; none for one from outside, or where nothing was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<MetricRule>,
     /// What it says, as of the last time that it was looked at.
     pub message: String,
     /// The value that fired it, and later the last one that was seen; none where nothing was measured.
@@ -103,9 +123,25 @@ pub struct Alert {
     /// When it fired.
     pub started_at: Timestamp,
     /// When it was over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolved_at: Option<Timestamp>,
+    /// For one from outside: when it is over unless it is sent again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends_at: Option<Timestamp>,
+    /// When it fired, changed, was sent again or was over.
+    pub updated_at: Timestamp,
     /// Who has seen it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acknowledged: Option<Acknowledgement>,
     /// Where it was raised: a page for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generator_url: Option<String>,
+}
+
+impl Alert {
+    /// Whether it goes on.
+    #[must_use]
+    pub fn is_firing(&self) -> bool {
+        self.state == AlertState::Firing
+    }
 }

@@ -44,6 +44,9 @@ pub fn start(board: &Arc<Board>, tracker: &TaskTracker, stop: &CancellationToken
     every("snapshot", Duration::from_secs(1), |board| {
         Box::pin(async move { board.save_changed().await.map(drop) })
     });
+    every("external_alerts", Duration::from_secs(1), |board| {
+        Box::pin(async move { board.expire_external_alerts() })
+    });
     every("tokens", Duration::from_secs(2), |board| Box::pin(async move { board.tokens_load().await }));
     every("probe_disk", Duration::from_secs(1), |board| Box::pin(async move { board.probe_disk().await }));
     every("schedules", Duration::from_secs(1), |board| {

@@ -1,5 +1,6 @@
 //! SQL, one file per table; each function one static statement.
 
+pub mod alerts;
 pub mod backups;
 pub mod blobs;
 pub mod board;

@@ -1,0 +1,101 @@
+//! An alert as clients see it.
+
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
+
+use crate::domain::{
+    LabelSet,
+    alert::{Acknowledgement, Alert, AlertLevel, AlertSource, AlertState},
+    check::Comparison,
+};
+
+/// An alert, as answered by `GET /v1/alerts/{id}`.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct AlertView {
+    /// Ascends in the order of firing, and is never used again.
+    pub id: i64,
+    /// The threshold that it breaches; null for one from outside.
+    pub threshold_id: Option<String>,
+    /// The metric; for one from outside, its `alertname`.
+    pub metric_name: String,
+    /// The labels of the series; for one from outside, without `alertname` and `severity`.
+    #[serde(serialize_with = "as_object")]
+    #[schema(value_type = std::collections::BTreeMap<String, String>)]
+    pub labels: LabelSet,
+    /// How grave it is.
+    pub level: AlertLevel,
+    /// Whether it goes on.
+    pub state: AlertState,
+    /// What it says, as of the last time that it was looked at.
+    pub message: String,
+    /// The value that fired it, and later the last one that was seen; null where nothing was measured.
+    pub value: Option<f64>,
+    /// When it fired.
+    #[schema(value_type = String, format = DateTime)]
+    pub started_at: Timestamp,
+    /// When it was over; null while it goes on.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub resolved_at: Option<Timestamp>,
+    /// Who has seen it; null before anybody said so.
+    pub acknowledged: Option<Acknowledgement>,
+    /// When it fired, as in `started_at`.
+    #[schema(value_type = String, format = DateTime)]
+    pub timestamp: Timestamp,
+    /// Where it comes from.
+    pub source: AlertSource,
+    /// What was measured.
+    pub details: AlertDetails,
+    /// More about it, for people.
+    #[serde(serialize_with = "as_object")]
+    #[schema(value_type = std::collections::BTreeMap<String, String>)]
+    pub annotations: LabelSet,
+    /// Where it was raised: a page for people.
+    pub generator_url: Option<String>,
+}
+
+/// What was measured.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct AlertDetails {
+    /// The metric.
+    pub metric_name: String,
+    /// Its value.
+    pub value: Option<f64>,
+    /// What it was compared with.
+    pub threshold: Option<f64>,
+    /// How.
+    pub comparison: Option<Comparison>,
+}
+
+impl From<&Alert> for AlertView {
+    fn from(alert: &Alert) -> Self {
+        Self {
+            id: alert.id,
+            threshold_id: alert.threshold_id.clone(),
+            metric_name: alert.metric_name.clone(),
+            labels: alert.labels.clone(),
+            level: alert.level,
+            state: alert.state,
+            message: alert.message.clone(),
+            value: alert.value,
+            started_at: alert.started_at,
+            resolved_at: alert.resolved_at,
+            acknowledged: alert.acknowledged.clone(),
+            timestamp: alert.started_at,
+            source: alert.source,
+            details: AlertDetails {
+                metric_name: alert.metric_name.clone(),
+                value: alert.value,
+                threshold: alert.rule.map(|rule| rule.threshold),
+                comparison: alert.rule.map(|rule| rule.comparison),
+            },
+            annotations: alert.annotations.clone(),
+            generator_url: alert.generator_url.clone(),
+        }
+    }
+}
+
+/// Labels as a JSON object.
+pub(super) fn as_object<S: Serializer>(labels: &LabelSet, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(labels)
+}
