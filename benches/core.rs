@@ -150,7 +150,7 @@ fn push(family: &mut Family, document: &str, scratch: &mut String, capacity: &Ca
     let spec: Option<SampleSpec<'_>> = serde_json::from_str(document).ok();
     let Some(spec) = spec else { return false };
     let Ok(sample) = Sample::checked(&spec, scratch) else { return false };
-    family.record(&sample, Time::from_nanos(0), capacity).is_ok()
+    family.record(&sample, Time::from_nanos(0), None, capacity).is_ok()
 }
 
 /// A family with ten thousand series of two labels.
@@ -182,7 +182,7 @@ fn metric_push(bencher: Bencher, kind: &str) {
     let mut scratch = String::new();
     bencher.bench_local(|| {
         let sample = Sample::checked(&spec, &mut scratch).unwrap_or_else(|e| unreachable!("{e}"));
-        family.record(&sample, Time::from_nanos(0), &capacity).is_ok()
+        family.record(&sample, Time::from_nanos(0), None, &capacity).is_ok()
     });
 }
 

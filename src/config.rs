@@ -2,6 +2,7 @@
 
 mod backup;
 mod backup_keys;
+mod metrics;
 
 use std::{
     collections::BTreeMap,
@@ -15,9 +16,10 @@ use serde::Deserialize;
 
 pub use backup::BackupSection;
 pub use backup_keys::BackupKeyArgs;
+pub use metrics::MetricsSection;
 
 use crate::{
-    app::{Limits, backups::BackupOptions, tokens::Secret},
+    app::{Limits, backups::BackupOptions, metrics::MetricRules, tokens::Secret},
     domain::{
         InvalidConfig, Name, Seconds,
         breaker::{BreakerConfig, BreakerSpec},
@@ -114,6 +116,8 @@ pub struct File {
     pub health_checks: HealthChecksSection,
     /// How backups are kept.
     pub backup: BackupSection,
+    /// What clients may push.
+    pub metrics: MetricsSection,
     /// The seed's section for logs and metrics.
     pub monitoring: MonitoringSection,
 }
@@ -303,6 +307,8 @@ pub struct Declarations {
     pub schedules: Vec<(Name, ScheduleSpec)>,
     /// Policies of retention.
     pub retention: Vec<(Name, RetentionSpec)>,
+    /// What new metrics are like.
+    pub metrics: MetricRules,
     /// Whether breakers are asked at all.
     pub breakers_enabled: bool,
     /// Whether the server runs checks by itself.
@@ -442,6 +448,7 @@ impl Config {
                     Some(days) => retention(days)?,
                     None => defaults.check_results_retention,
                 },
+                series: file.metrics.limits(),
                 max_gates: bounds.max_gates.unwrap_or(defaults.max_gates),
                 max_calls_in_flight: bounds.max_calls_in_flight.unwrap_or(defaults.max_calls_in_flight),
                 max_schedules: bounds.max_schedules.unwrap_or(defaults.max_schedules),
@@ -551,6 +558,7 @@ impl File {
             retention: checked("retention", self.retention.clone(), |spec| {
                 RetentionPolicy::try_from(spec).map(drop)
             })?,
+            metrics: self.metrics.rules()?,
             breakers_enabled: seed.circuit_breaker_enabled,
             checks_enabled: self.health_checks.enabled.unwrap_or(true),
         })
@@ -659,6 +667,7 @@ mod tests {
             ("[server]\nlisten = 'nowhere'\n", "line 2"),
             ("[breakers.a]\nfailure_treshold = 3\n", "did you mean `failure_threshold`?"),
             ("[schedules.a]\ncorn = '@daily'\n", "did you mean `cron`?"),
+            ("[metrics]\nmax_serie = 3\n", "did you mean `max_series`?"),
             ("x = ", "line 1"),
         ] {
             let error = File::parse(text).unwrap_err().to_string();
@@ -685,6 +694,12 @@ mod tests {
                 "[schedules.a] cron: ",
             ),
             ("[limiters.a]\n[resilience.rate_limits]\na = 1\n", "declared twice"),
+            ("[metrics]\nbuckets = [1, 1]\n", "[metrics] buckets: must be"),
+            ("[metrics]\nttl_seconds = 0\n", "[metrics] ttl_seconds must"),
+            (
+                "[metrics.timer_buckets]\na = { start = 0, factor = 2, count = 3 }\n",
+                "[metrics] timer_buckets.a: must be",
+            ),
         ] {
             let error = File::parse(text).unwrap().declarations().unwrap_err().to_string();
             assert!(error.contains(wanted), "{text:?}: {error}");

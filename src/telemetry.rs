@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
 };
 
 use crate::{
@@ -282,13 +282,10 @@ impl Telemetry {
         }
     }
 
-    /// The text format 0.0.4 of all of them.
+    /// All of them, as they are now.
     #[must_use]
-    pub fn render(&self) -> String {
-        let mut text = String::with_capacity(64 * 1024);
-        // Writing to a String does not fail.
-        drop(TextEncoder::new().encode_utf8(&self.registry.gather(), &mut text));
-        text
+    pub fn gather(&self) -> Vec<prometheus::proto::MetricFamily> {
+        self.registry.gather()
     }
 }
 

@@ -17,6 +17,7 @@ pub mod health;
 pub mod idempotency;
 pub mod journal;
 pub mod limiters;
+pub mod metrics;
 mod registry;
 pub mod retention;
 pub mod retry_policies;
@@ -32,7 +33,7 @@ use parking_lot::Mutex;
 
 use crate::{
     clock::Clock,
-    domain::breaker::BreakerConfig,
+    domain::{breaker::BreakerConfig, series::SeriesLimits},
     outbound::Outbound,
     store::{Store, StoreError, objects::Objects},
     telemetry::Telemetry,
@@ -53,6 +54,7 @@ use gates::{AdHoc, GateCell};
 use idempotency::Answers;
 use journal::Journal;
 use limiters::LimiterCell;
+use metrics::Metrics;
 use retention::RetentionCell;
 use retry_policies::RetryPolicyCell;
 use schedules::{ScheduleCell, runs::ScheduleRuns};
@@ -78,6 +80,8 @@ pub struct Limits {
     pub check_results_retention: Duration,
     /// Gates.
     pub max_gates: usize,
+    /// Pushed metrics and their series.
+    pub series: SeriesLimits,
     /// Calls that have entered and not reported.
     pub max_calls_in_flight: usize,
     /// Schedules.
@@ -105,6 +109,7 @@ impl Default for Limits {
             max_results_per_check: 1_000,
             check_results_retention: Duration::from_secs(30 * 86_400),
             max_gates: 10_000,
+            series: SeriesLimits::default(),
             max_calls_in_flight: 1_000_000,
             max_schedules: 10_000,
             max_retention_policies: 10_000,
@@ -147,6 +152,8 @@ pub struct Board {
     pub backups: Backups,
     /// Policies of retention by type of backups.
     pub retention: Registry<RetentionCell>,
+    /// Metrics that clients push.
+    pub series: Metrics,
     /// Calls in flight.
     pub calls: CallTable,
     /// Schedules by name.
@@ -205,10 +212,10 @@ impl Board {
             retention: Registry::default(),
             pings: Pings::new(loaded.ping_secret()),
             store,
-            limits,
             telemetry,
             breakers: Registry::default(),
             limiters: Registry::default(),
+            series: Metrics::new(limits.series),
             retry_policies: Registry::default(),
             calls: CallTable::new(loaded.call_key(), loaded.next_call()),
             schedules: Registry::default(),
@@ -223,6 +230,7 @@ impl Board {
             timers: Timers::default(),
             dirty: Dirty::default(),
             configs: Mutex::default(),
+            limits,
             clock,
         });
         snapshot::restore(&board, loaded).await?;

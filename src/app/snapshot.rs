@@ -21,6 +21,7 @@ use super::{
     gates::GateCell,
     journal::{Entry as JournalEntry, UNCLEAN_GAP},
     limiters::{LimiterCell, MARK_KIND},
+    metrics::{self, StoredMetrics},
     retention::RetentionCell,
     retry_policies::RetryPolicyCell,
     schedules::{self, StoredSchedules},
@@ -37,7 +38,7 @@ use crate::{
     store::{
         Connection, Pairs, Store, StoreError, random,
         sqlite::{
-            blobs, board, checks, definitions, events, idempotency, states,
+            blobs, board, checks, definitions, events, idempotency, series, states,
             tokens::{TokenRow, tokens_list},
         },
     },
@@ -91,6 +92,7 @@ pub(super) struct Loaded {
     tokens: Vec<TokenRow>,
     schedules: StoredSchedules,
     alerts: StoredAlerts,
+    metrics: StoredMetrics,
 }
 
 impl Loaded {
@@ -168,6 +170,7 @@ pub(super) async fn read(store: &Store, clock: &Clock) -> Result<(Loaded, u64), 
                     tokens: tokens_list(&mut *connection).await?,
                     schedules: schedules::read(connection).await?,
                     alerts: alerts::read(connection, here.wall_nanos()).await?,
+                    metrics: metrics::read(connection).await?,
                 };
                 if origin.is_none() {
                     board::board_put(connection, "origin", &text(&here.origin())?).await?;
@@ -224,6 +227,7 @@ pub(super) async fn restore(board: &Arc<Board>, mut loaded: Loaded) -> Result<()
     board.retention.fill(each::<RetentionCell>(&loaded.retention, &configs, |name, policy| {
         Ok(RetentionCell::new(name, policy.clone()))
     })?);
+    board.restore_metrics(&loaded.metrics, shift)?;
     for call in loaded.clean.map(|stop| stop.calls).unwrap_or_default() {
         restore_call(board, call, shift);
     }
@@ -231,7 +235,7 @@ pub(super) async fn restore(board: &Arc<Board>, mut loaded: Loaded) -> Result<()
     alerts::restore(board, &loaded.alerts)?;
     if shift != 0 {
         // The steady clock has another zero now: all saved times are written anew, together with it.
-        save_all(board, None).await?;
+        save_all(board, None, shift).await?;
     }
     Ok(())
 }
@@ -446,7 +450,8 @@ impl Board {
             last_alert: self.alerts.last_id(),
             calls,
         };
-        save_all(self, Some(stop)).await
+        while self.save_metrics().await? > 0 {}
+        save_all(self, Some(stop), 0).await
     }
 
     /// Resources with so many new events that they may have crossed their bound.
@@ -509,7 +514,8 @@ impl Board {
     }
 }
 
-async fn save_all(board: &Arc<Board>, stop: Option<Stop>) -> Result<(), StoreError> {
+/// `shift` is how far the zero of the steady clock has moved since the last time.
+async fn save_all(board: &Arc<Board>, stop: Option<Stop>, shift: i64) -> Result<(), StoreError> {
     // Untouched resources have no row and need none; a shifted clock needs all rows that there are.
     let states = if stop.is_some() {
         let breakers = std::mem::take(&mut *board.dirty.breakers.lock());
@@ -538,6 +544,9 @@ async fn save_all(board: &Arc<Board>, stop: Option<Stop>) -> Result<(), StoreErr
                 put_states(connection, &states).await?;
                 put_states(connection, &[check_rows(&checks)]).await?;
                 states::states_put(connection, MARK_KIND, LimiterCell::KIND, &marks).await?;
+                if shift != 0 {
+                    series::series_shift(connection, shift).await?;
+                }
                 board::board_put(connection, "origin", &origin).await?;
                 if let Some(stop) = stop {
                     board::board_put(connection, "stop", &stop).await?;

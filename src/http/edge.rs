@@ -32,8 +32,9 @@ use super::{
     auth::{self, Access, Admitted, Stranger},
     calls,
     health::HEALTH_JSON,
+    metrics,
     problem::{Code, PROBLEM_JSON, Problem},
-    routes::{CALLS, is_hot, is_long, is_routine, route_of, template},
+    routes::{CALLS, PUSHES, is_hot, is_long, is_routine, route_of, template},
 };
 use crate::domain::Time;
 
@@ -133,18 +134,21 @@ impl Inner {
         }
     }
 
-    /// Codings cost a layer each, so only requests that ask for one go through it; and the guarded call, by far the
-    /// most frequent request, does not need the router to be found.
+    /// Codings cost a layer each, so only requests that ask for one go through it; and guarded calls and pushed metrics, by
+    /// far the most frequent requests, do not need the router to be found.
     async fn dispatch<B>(&self, route: usize, request: Request<B>) -> Response<Body>
     where
         B: HttpBody<Data = Bytes> + Send + 'static,
         B::Error: Into<tower::BoxError> + Display,
     {
-        if route == CALLS
+        if matches!(route, CALLS | PUSHES)
             && request.method() == Method::POST
             && !request.headers().contains_key(header::CONTENT_ENCODING)
         {
-            return calls::begin(&self.state, request).await.into_response();
+            return match route {
+                CALLS => calls::begin(&self.state, request).await.into_response(),
+                _ => metrics::push(&self.state, request).await.into_response(),
+            };
         }
         let mut router = self.router.clone();
         if request.headers().contains_key(header::CONTENT_ENCODING) {

@@ -75,11 +75,12 @@ fn all(metrics_enabled: bool) -> Routes {
         .merge(schedules::routes())
         .merge(backups::routes())
         .merge(retention::routes())
+        .merge(metrics::routes())
         .merge(board::routes())
         .merge(events::routes())
         .merge(tokens::routes())
         .merge(probes::routes());
-    if metrics_enabled { routes.merge(metrics::routes()) } else { routes }
+    if metrics_enabled { routes.merge(metrics::page_routes()) } else { routes }
 }
 
 /// The description of all routes.

@@ -1,8 +1,9 @@
 //! Which route a path belongs to, for metrics, access rules and logs.
 
 /// The templates of all routes; a route's index is its number in the metrics.
-pub const ROUTES: [&str; 64] = [
+pub const ROUTES: [&str; 66] = [
     "/v1/calls",
+    "/v1/metrics",
     "/v1/calls/{call_id}/outcome",
     "/v1/outcomes",
     "/v1/acquires",
@@ -51,6 +52,7 @@ pub const ROUTES: [&str; 64] = [
     "/v1/retention/{backup_type}",
     "/v1/retention",
     "/v1/board",
+    "/v1/metrics/{name}",
     "/v1/events",
     "/v1/tokens/{id}",
     "/v1/tokens",
@@ -71,6 +73,8 @@ pub const ROUTES: [&str; 64] = [
 const OTHER: usize = ROUTES.len() - 1;
 /// The number of `/v1/calls`.
 pub const CALLS: usize = 0;
+/// The number of `/v1/metrics`.
+pub const PUSHES: usize = 1;
 
 /// The number of the route that serves `path`.
 #[must_use]
@@ -78,6 +82,9 @@ pub fn route_of(path: &str) -> usize {
     // The hottest first; the rest is found by comparing segments.
     if path == ROUTES[CALLS] {
         return CALLS;
+    }
+    if path == ROUTES[PUSHES] {
+        return PUSHES;
     }
     if path == "/docs" || path.starts_with("/docs/") {
         return ROUTES.iter().position(|route| *route == "/docs").unwrap_or(OTHER);
@@ -125,7 +132,7 @@ pub fn is_long(route: usize) -> bool {
 /// Whether requests to it are most of all requests.
 #[must_use]
 pub fn is_hot(route: usize) -> bool {
-    route < 8
+    route < 9
 }
 
 #[cfg(test)]

@@ -245,6 +245,7 @@ impl Server {
 /// Puts in force what a configuration file declares. What it does not name stays as it is.
 pub async fn declare(board: &Arc<Board>, declarations: &Declarations) -> Result<(), AppError> {
     board.set_breakers_enabled(declarations.breakers_enabled);
+    board.series.set_rules(declarations.metrics.clone());
     declare_all::<BreakerCell>(board, &declarations.breakers).await?;
     declare_all::<LimiterCell>(board, &declarations.limiters).await?;
     declare_all::<RetryPolicyCell>(board, &declarations.retry_policies).await?;

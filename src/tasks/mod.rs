@@ -47,6 +47,12 @@ pub fn start(board: &Arc<Board>, tracker: &TaskTracker, stop: &CancellationToken
     every("external_alerts", Duration::from_secs(1), |board| {
         Box::pin(async move { board.expire_external_alerts() })
     });
+    every("metrics", Duration::from_secs(1), |board| {
+        Box::pin(async move {
+            board.sweep_metrics();
+            board.save_metrics().await.map(drop)
+        })
+    });
     every("tokens", Duration::from_secs(2), |board| Box::pin(async move { board.tokens_load().await }));
     every("probe_disk", Duration::from_secs(1), |board| Box::pin(async move { board.probe_disk().await }));
     every("schedules", Duration::from_secs(1), |board| {

@@ -31,6 +31,7 @@ async fn every_endpoint_refuses_bad_bodies_with_a_problem() {
         (Method::POST, outcome.as_str()),
         (Method::POST, "/v1/outcomes"),
         (Method::POST, "/v1/acquires"),
+        (Method::POST, "/v1/metrics"),
         (Method::POST, "/v1/tokens"),
         (Method::PUT, "/v1/checks/c"),
         (Method::POST, "/v1/checks/c/results"),

@@ -56,6 +56,15 @@ async fn mixed_load(board: &TestServer) {
     let backup = json!({ "backup_type": "pre:x.y-z", "data": { "a": 1 } });
     board.ask(Method::POST, "/v1/backups", Some(backup)).await;
     board.board.verify_backups().await.unwrap();
+    let samples = json!([
+        { "name": "jobs_done", "type": "counter", "labels": { "path": "a\\b\"c\nd€" }, "help": "Jobs \\ \n\"done\"." },
+        { "name": "jobs_done", "type": "counter", "value": 1e300 },
+        { "name": "depth", "type": "gauge", "value": -0.0, "help": "How deep." },
+        { "name": "took", "type": "timer", "value": 1, "help": "How long." },
+        { "name": "took", "type": "timer", "value": 1e-7, "labels": { "a": "b" } },
+        { "name": "took", "type": "gauge", "value": 1 },
+    ]);
+    board.post("/v1/metrics", json!({ "samples": samples })).await;
     for (method, path) in
         [(Method::GET, "/nowhere"), (Method::PATCH, "/v1/calls"), (Method::POST, "/v1/calls")]
     {

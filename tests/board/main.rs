@@ -26,6 +26,7 @@ mod exposition;
 mod gates;
 mod health;
 mod limiters;
+mod metrics;
 mod outbound;
 mod outbound_hostile;
 mod outbound_tls;

@@ -33,8 +33,10 @@ impl Board {
                 let breaker = self.breakers.get(name.as_str());
                 Some(judge_breaker(breaker.map(|cell| cell.state(self))))
             }
-            // No metric has been sent yet: there is nowhere to send one to.
-            Probe::Metric(probe) => Some(probe.judge(None)),
+            Probe::Metric(probe) => {
+                let series = probe.series();
+                Some(probe.judge(series.and_then(|series| self.metric_latest(&probe.name, &series))))
+            }
             Probe::Http(_) | Probe::Tcp(_) => None,
         }
     }

@@ -9,7 +9,7 @@ use super::{
     CheckSpec, Labels, Observation,
     limits::{invalid, required, span},
 };
-use crate::domain::{Seconds, StateName, health::Status, invalid::InvalidConfig};
+use crate::domain::{LabelSet, Seconds, StateName, health::Status, invalid::InvalidConfig};
 
 const LONGEST_NAME: usize = 200;
 
@@ -124,6 +124,12 @@ impl MetricProbe {
             max_age_seconds: self.max_age.map(f64::from),
             ..spec
         }
+    }
+
+    /// The series to look at; none if no series can have such labels.
+    #[must_use]
+    pub fn series(&self) -> Option<LabelSet> {
+        LabelSet::from_pairs(self.labels.iter().filter(|(_, value)| !value.is_empty()).collect()).ok()
     }
 
     /// What the last value means, which was sent so long ago. No value, one that is too old, and one that is no

@@ -22,6 +22,14 @@ impl Format {
             Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
         }
     }
+
+    /// A bound of a bucket as the label `le` has it.
+    #[must_use]
+    pub fn bound(self, bound: f64) -> String {
+        let mut text = String::new();
+        push_bound(&mut text, self, bound);
+        text
+    }
 }
 
 /// Appends families to a text. What they are made of is valid, since it was parsed or checked.
@@ -108,6 +116,17 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// Which format it is.
+    #[must_use]
+    pub const fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Whole lines with samples, written already, after the [`head`](Self::head) of their family.
+    pub fn lines(&mut self, lines: &str) {
+        self.out.push_str(lines);
+    }
+
     /// Ends the text.
     pub fn finish(self) {
         if self.format == Format::OpenMetrics {
@@ -136,7 +155,7 @@ impl<'a> Writer<'a> {
                 self.out.push(',');
             }
             self.push(&[label, "=\""]);
-            self.edge(bound);
+            push_bound(self.out, self.format, bound);
             self.out.push('"');
         }
         self.out.push_str("} ");
@@ -151,16 +170,6 @@ impl<'a> Writer<'a> {
             self.timestamp(timestamp);
         }
         self.out.push('\n');
-    }
-
-    /// OpenMetrics wants its bounds as floats that look like floats, so that they are the same text everywhere.
-    fn edge(&mut self, bound: f64) {
-        let before = self.out.len();
-        push_float(self.out, bound);
-        let looks_whole = self.out[before..].bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
-        if self.format == Format::OpenMetrics && looks_whole {
-            self.out.push_str(".0");
-        }
     }
 
     /// Milliseconds, in OpenMetrics as seconds.
@@ -182,5 +191,15 @@ impl<'a> Writer<'a> {
         for part in parts {
             self.out.push_str(part);
         }
+    }
+}
+
+/// OpenMetrics wants its bounds as floats that look like floats, so that they are the same text everywhere.
+fn push_bound(out: &mut String, format: Format, bound: f64) {
+    let before = out.len();
+    push_float(out, bound);
+    let looks_whole = out[before..].bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+    if format == Format::OpenMetrics && looks_whole {
+        out.push_str(".0");
     }
 }

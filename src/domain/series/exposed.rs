@@ -38,9 +38,15 @@ pub(super) fn claims(name: &str, kind: MetricKind) -> Vec<String> {
 }
 
 impl Family {
+    /// The name that Prometheus sees.
+    #[must_use]
+    pub fn exposed_name(&self) -> Cow<'_, str> {
+        exposed_name(&self.name, self.kind())
+    }
+
     /// Writes the series that are not over; nothing if there are none.
     pub fn write(&self, now: Time, writer: &mut Writer<'_>) {
-        let exposed = exposed_name(&self.name, self.kind());
+        let exposed = self.exposed_name();
         match &self.cells {
             Cells::Counters(series) => {
                 let lines = series.live(now).map(|(labels, total, _)| (labels.as_str(), *total));

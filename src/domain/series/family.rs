@@ -7,7 +7,7 @@ use super::{
     held::{Place, Series},
     timer::{Timer, finite},
 };
-use crate::domain::{LabelSet, Time};
+use crate::domain::{LabelSet, Seconds, Time};
 
 /// A metric: its type, its help and its series.
 #[derive(Clone, Debug)]
@@ -53,6 +53,12 @@ impl Family {
         &self.name
     }
 
+    /// What it is about.
+    #[must_use]
+    pub fn help(&self) -> Option<&str> {
+        self.help.as_deref()
+    }
+
     /// What it is.
     #[must_use]
     pub fn kind(&self) -> MetricKind {
@@ -63,7 +69,7 @@ impl Family {
         }
     }
 
-    /// How often it has changed: of two saved states, the one with more is newer.
+    /// How often it has changed since it was made or restored.
     #[must_use]
     pub fn changes(&self) -> u64 {
         self.changes
@@ -84,7 +90,7 @@ impl Family {
         self.len() == 0
     }
 
-    /// Takes a sample of this metric.
+    /// Takes a sample of this metric. A series that begins with it lives as long as the sample says, or else `default_ttl`.
     ///
     /// Sums that leave the range of floats stay at its end.
     ///
@@ -94,11 +100,13 @@ impl Family {
         &mut self,
         sample: &Sample<'_>,
         now: Time,
+        default_ttl: Option<Seconds>,
         capacity: &Capacity,
     ) -> Result<Recorded, Rejection> {
         let kind = sample.update.kind();
         let folds = kind != MetricKind::Gauge;
-        let place = Place { labels: sample.labels, now, ttl: sample.ttl, folds, capacity };
+        let (labels, ttl, change) = (sample.labels, sample.ttl, self.changes + 1);
+        let place = Place { labels, now, ttl, default_ttl, change, folds, capacity };
         let recorded = match (&mut self.cells, sample.update) {
             (Cells::Counters(series), Update::Count(by)) => {
                 let (total, folded) = series.at(place, || 0.0)?;

@@ -1,23 +1,23 @@
 //! The series of one family.
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
 use foldhash::fast::RandomState;
 use indexmap::IndexMap;
-use serde::{Deserialize, Serialize};
 
 use super::{Capacity, OVERFLOW, Rejection, RejectionCode};
 use crate::domain::{LabelSet, Seconds, Time};
 
 /// One series.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Held<V> {
     pub(super) value: V,
     /// Of the last sample.
     pub(super) at: Time,
     /// How long it lives after that; as long as the board if none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) ttl: Option<Seconds>,
+    /// Which change of the family was its last.
+    pub(super) changed: u64,
 }
 
 impl<V> Held<V> {
@@ -37,6 +37,10 @@ pub(super) struct Place<'a> {
     pub(super) labels: &'a str,
     pub(super) now: Time,
     pub(super) ttl: Option<Seconds>,
+    /// The one that a new series gets without it.
+    pub(super) default_ttl: Option<Seconds>,
+    /// Which change of the family this is.
+    pub(super) change: u64,
     /// Whether there is an overflow series, rather than a refusal.
     pub(super) folds: bool,
     pub(super) capacity: &'a Capacity,
@@ -50,11 +54,13 @@ pub(super) struct Series<V> {
     roomy: usize,
     /// No series ends earlier.
     ends: Time,
+    /// How often series were removed: then others have moved to their places.
+    removals: u64,
 }
 
 impl<V> Default for Series<V> {
     fn default() -> Self {
-        Self { held: IndexMap::default(), roomy: 0, ends: Time::MAX }
+        Self { held: IndexMap::default(), roomy: 0, ends: Time::MAX, removals: 0 }
     }
 }
 
@@ -73,9 +79,10 @@ impl<V> Series<V> {
         let ttl = if is_folded || place.folds && place.labels == OVERFLOW { None } else { place.ttl };
         let held = &mut self.held[number];
         if held.is_over(place.now) {
-            *held = Held { value: empty(), at: place.now, ttl: None };
+            *held = Held { value: empty(), at: place.now, ttl: place.default_ttl, changed: 0 };
         }
         held.at = held.at.max(place.now);
+        held.changed = place.change;
         held.ttl = ttl.or(held.ttl);
         self.ends = self.ends.min(held.ends());
         Ok((&mut held.value, is_folded))
@@ -86,11 +93,11 @@ impl<V> Series<V> {
     fn settle(&mut self, place: Place<'_>, empty: &impl Fn() -> V) -> Result<(usize, bool), Rejection> {
         let is_overflow = place.folds && place.labels == OVERFLOW;
         if is_overflow {
-            return Ok((self.insert(OVERFLOW, place.now, empty()), false));
+            return Ok((self.insert(OVERFLOW, place.now, None, empty()), false));
         }
         if self.has_room(place) {
             self.roomy += 1;
-            return Ok((self.insert(place.labels, place.now, empty()), false));
+            return Ok((self.insert(place.labels, place.now, place.default_ttl, empty()), false));
         }
         if !place.folds {
             place.capacity.count_refused();
@@ -99,7 +106,7 @@ impl<V> Series<V> {
         place.capacity.count_folded();
         let number = match self.held.get_index_of(OVERFLOW) {
             Some(number) => number,
-            None => self.insert(OVERFLOW, place.now, empty()),
+            None => self.insert(OVERFLOW, place.now, None, empty()),
         };
         Ok((number, true))
     }
@@ -122,8 +129,8 @@ impl<V> Series<V> {
         Rejection::new(RejectionCode::CardinalityLimit, message)
     }
 
-    fn insert(&mut self, labels: &str, now: Time, value: V) -> usize {
-        let held = Held { value, at: now, ttl: None };
+    fn insert(&mut self, labels: &str, now: Time, ttl: Option<Seconds>, value: V) -> usize {
+        let held = Held { value, at: now, ttl, changed: 0 };
         self.held.insert_full(LabelSet::from_canonical(labels), held).0
     }
 
@@ -137,6 +144,7 @@ impl<V> Series<V> {
         let gone = before - self.held.len();
         // The overflow series is never over, so that all of them took room.
         self.roomy = self.roomy.saturating_sub(gone);
+        self.removals += u64::from(gone > 0);
         capacity.give_back(gone);
         self.ends = self.held.values().map(Held::ends).min().unwrap_or(Time::MAX);
         gone
@@ -163,34 +171,32 @@ impl<V> Series<V> {
             .map(move |(labels, held)| (labels, &held.value, now.since(held.at)))
     }
 
+    /// Looks at what is not over.
+    pub(super) fn each_live(&self, now: Time, mut look: impl FnMut(&LabelSet, &Held<V>)) {
+        self.held.iter().filter(|(_, held)| !held.is_over(now)).for_each(|(labels, held)| look(labels, held));
+    }
+
     pub(super) fn get(&self, labels: &str, now: Time) -> Option<(&V, Duration)> {
         let held = self.held.get(labels).filter(|held| !held.is_over(now))?;
         Some((&held.value, now.since(held.at)))
     }
 
-    /// All series, as they are stored.
-    pub(super) fn save(&self) -> Vec<(LabelSet, Held<V>)>
-    where
-        V: Clone,
-    {
-        self.held.iter().map(|(labels, held)| (labels.clone(), held.clone())).collect()
+    pub(super) fn removals(&self) -> u64 {
+        self.removals
     }
 
-    /// What was saved, with all times moved. It takes room whether there is any or not.
-    pub(super) fn restore(
-        saved: Vec<(LabelSet, Held<V>)>,
-        folds: bool,
-        (now, shift_nanos): (Time, i64),
-        capacity: &Capacity,
-    ) -> Self {
-        let mut series = Self { held: saved.into_iter().collect(), ..Self::default() };
-        for held in series.held.values_mut() {
-            held.at = held.at.shifted(shift_nanos).min(now);
+    /// What is in these places.
+    pub(super) fn range(&self, places: Range<usize>) -> impl Iterator<Item = (&LabelSet, &Held<V>)> {
+        self.held.get_range(places.start..places.end.min(self.held.len())).into_iter().flatten()
+    }
+
+    /// Puts in what was saved. It takes room whether there is any or not.
+    pub(super) fn put_back(&mut self, labels: LabelSet, held: Held<V>, folds: bool, capacity: &Capacity) {
+        let is_roomy = !(folds && labels.as_str() == OVERFLOW);
+        self.ends = self.ends.min(held.ends());
+        if self.held.insert(labels, held).is_none() && is_roomy {
+            self.roomy += 1;
+            capacity.take_back(1);
         }
-        let has_overflow = folds && series.held.contains_key(OVERFLOW);
-        series.roomy = series.held.len() - usize::from(has_overflow);
-        series.ends = series.held.values().map(Held::ends).min().unwrap_or(Time::MAX);
-        capacity.take_back(series.roomy);
-        series
     }
 }

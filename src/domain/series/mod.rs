@@ -33,9 +33,9 @@ pub use catalog::Catalog;
 pub use family::{Family, Recorded};
 pub use rejection::{Rejection, RejectionCode};
 pub use sample::{Sample, Update};
-pub use saved::SavedFamily;
+pub use saved::{SavedHead, SavedSeries, SavedTimer, SavedValue};
 pub use spec::{MetricKind, SampleLabels, SampleOp, SampleSpec};
-pub use view::{MetricsView, TimerView};
+pub use view::{MetricsView, SeriesShown, TimerView};
 
 /// The labels of the series that takes what is beyond the caps.
 pub const OVERFLOW: &str = "overflow=\"true\"";

@@ -30,6 +30,39 @@ pub enum RejectionCode {
     CardinalityLimit,
 }
 
+impl RejectionCode {
+    /// All of them, in their order.
+    pub const ALL: [Self; 10] = [
+        Self::InvalidName,
+        Self::ReservedName,
+        Self::NameConflict,
+        Self::TypeConflict,
+        Self::InvalidOp,
+        Self::InvalidValue,
+        Self::InvalidLabel,
+        Self::InvalidHelp,
+        Self::InvalidTtl,
+        Self::CardinalityLimit,
+    ];
+
+    /// The word on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidName => "invalid_name",
+            Self::ReservedName => "reserved_name",
+            Self::NameConflict => "name_conflict",
+            Self::TypeConflict => "type_conflict",
+            Self::InvalidOp => "invalid_op",
+            Self::InvalidValue => "invalid_value",
+            Self::InvalidLabel => "invalid_label",
+            Self::InvalidHelp => "invalid_help",
+            Self::InvalidTtl => "invalid_ttl",
+            Self::CardinalityLimit => "cardinality_limit",
+        }
+    }
+}
+
 /// A sample that is refused. Nothing changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Rejection {

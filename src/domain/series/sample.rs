@@ -2,7 +2,7 @@
 
 use super::{MetricKind, Rejection, RejectionCode, SampleOp, SampleSpec};
 use crate::domain::{
-    Seconds,
+    LabelSet, Seconds,
     label_set::{is_label_name, is_metric_name, push_pair},
     text::Text,
 };
@@ -83,6 +83,12 @@ impl Update {
 }
 
 impl<'a> Sample<'a> {
+    /// The labels of its series.
+    #[must_use]
+    pub fn label_set(&self) -> LabelSet {
+        LabelSet::from_canonical(self.labels)
+    }
+
     /// Checks a sample. `scratch` is where its labels are written; with one for many samples none needs memory of its
     /// own.
     pub fn checked(spec: &'a SampleSpec<'_>, scratch: &'a mut String) -> Result<Self, Rejection> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{Family, family::Cells, held::Series, timer::Timer};
-use crate::domain::Time;
+use crate::domain::{LabelSet, Seconds, Time};
 
 /// Values by series: `name`, or `name{a="b"}` if there are labels.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, utoipa::ToSchema)]
@@ -37,6 +37,36 @@ pub struct TimerView {
     pub p95: f64,
     /// What 99 % are not greater than.
     pub p99: f64,
+}
+
+/// One series, for whoever wants to know all of it.
+#[derive(Clone, Copy, Debug)]
+pub struct SeriesShown<'a> {
+    /// Its labels.
+    pub labels: &'a LabelSet,
+    /// A counter's total, a gauge's value, what a timer has seen last.
+    pub value: f64,
+    /// What a timer has seen.
+    pub timer: Option<TimerView>,
+    /// When its last sample came.
+    pub at: Time,
+    /// How long it lives after that; as long as the board if none.
+    pub ttl: Option<Seconds>,
+}
+
+impl Family {
+    /// Shows all series that are not over.
+    pub fn each_shown(&self, now: Time, mut look: impl FnMut(SeriesShown<'_>)) {
+        match &self.cells {
+            Cells::Counters(series) | Cells::Gauges(series) => series.each_live(now, |labels, held| {
+                look(SeriesShown { labels, value: held.value, timer: None, at: held.at, ttl: held.ttl });
+            }),
+            Cells::Timers(_, series) => series.each_live(now, |labels, held| {
+                let (value, timer) = (held.value.last, Some(held.value.view()));
+                look(SeriesShown { labels, value, timer, at: held.at, ttl: held.ttl });
+            }),
+        }
+    }
 }
 
 impl MetricsView {

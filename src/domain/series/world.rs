@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::domain::{
-    LabelSet, Time,
+    LabelSet, Seconds, Time,
     exposition::{Format, Limits, MetricFamily, Writer, parse},
 };
 
@@ -20,6 +20,9 @@ pub(super) enum Op {
     /// Saves and restores under a clock with another zero.
     Restart(i64),
 }
+
+/// A metric with its series, as they are stored.
+pub(super) type AtRest = (String, SavedHead, Vec<(LabelSet, Time, Option<Seconds>, String)>);
 
 pub(super) struct World {
     pub(super) catalog: Catalog<RefCell<Family>>,
@@ -48,7 +51,7 @@ impl World {
         let buckets = Buckets::default();
         let make = || RefCell::new(Family::new(sample.name, kind, &buckets));
         let family = self.catalog.get_or_insert(sample.name, kind, &self.capacity, make)?;
-        family.borrow_mut().record(&sample, self.now, &self.capacity)
+        family.borrow_mut().record(&sample, self.now, None, &self.capacity)
     }
 
     pub(super) fn step(&mut self, op: &Op) -> Option<Result<Recorded, Rejection>> {
@@ -77,20 +80,35 @@ impl World {
 
     fn restart(&mut self, shift: i64) {
         let json = serde_json::to_string(&self.saved()).unwrap();
-        let saved: Vec<SavedFamily> = serde_json::from_str(&json).unwrap();
+        let saved: Vec<AtRest> = serde_json::from_str(&json).unwrap();
         assert_eq!(saved, self.saved());
         let mut next = Self::new(self.limits);
         next.now = self.now.shifted(shift);
-        for saved in saved {
-            let family = Family::restore(saved, next.now, shift, &next.capacity);
-            let (name, kind) = (family.name().to_owned(), family.kind());
+        for (name, head, series) in saved {
+            let mut family = Family::restored(&name, head);
+            for (labels, at, ttl, value) in series {
+                let saved = SavedSeries { labels, at: at.shifted(shift), ttl, value: value.as_str() };
+                family.put_back(saved, next.now, &next.capacity).unwrap();
+            }
+            let kind = family.kind();
             next.catalog.insert(&name, kind, RefCell::new(family));
         }
         *self = next;
     }
 
-    pub(super) fn saved(&self) -> Vec<SavedFamily> {
-        self.catalog.iter().map(|family| family.borrow().save()).collect()
+    pub(super) fn saved(&self) -> Vec<AtRest> {
+        let all = self.catalog.iter().map(|family| {
+            let (family, mut series) = (family.borrow(), Vec::new());
+            // In two parts, as a large one is saved.
+            for places in [0..2, 2..usize::MAX] {
+                family.save(None, places, |saved| {
+                    let value = serde_json::to_string(&saved.value).unwrap();
+                    series.push((saved.labels, saved.at, saved.ttl, value));
+                });
+            }
+            (family.name().to_owned(), family.head(), series)
+        });
+        all.collect()
     }
 
     pub(super) fn view(&self) -> MetricsView {

@@ -1,12 +1,15 @@
 //! Backups, and what they take.
 
-use super::{Family, write_all};
-use crate::app::Board;
+use super::family::{Family, write_all};
+use crate::{
+    app::Board,
+    domain::exposition::{MetricType, Writer},
+};
 
 /// As of the last look of the background; see `app::backups::tally`.
 #[expect(clippy::cast_precision_loss, reason = "metrics are floats by their format")]
-pub(super) fn write(board: &Board, out: &mut String) {
-    let gauge = |name: &str, help: &str| Family::new(name, "gauge", help);
+pub(super) fn write(board: &Board, out: &mut Writer<'_>) {
+    let gauge = |name: &str, help: &str| Family::new(name, MetricType::Gauge, help);
     let mut count = gauge("fuseboard_backups", "Backups.");
     let mut logical = gauge("fuseboard_backup_logical_bytes", "Bytes of their documents.");
     let mut stored =

@@ -1,17 +1,20 @@
 //! The families of checks and gates.
 
-use super::{Family, write_all};
+use super::family::{Family, write_all};
 use crate::{
     app::{
         Board,
         checks::tally::{DURATION_BUCKETS, Tally},
     },
-    domain::health::Status,
+    domain::{
+        exposition::{Format, MetricType, Writer},
+        health::Status,
+    },
 };
 
 #[expect(clippy::cast_precision_loss, reason = "metrics are floats by their format")]
-pub(super) fn checks(board: &Board, out: &mut String) {
-    let gauge = |name: &str, help: &str| Family::new(name, "gauge", help);
+pub(super) fn checks(board: &Board, out: &mut Writer<'_>) {
+    let gauge = |name: &str, help: &str| Family::new(name, MetricType::Gauge, help);
     let mut status = gauge("fuseboard_check_status", "What the check shows: 1 for the present status.");
     let mut stale = gauge("fuseboard_check_stale", "1 if the status no longer holds.");
     let mut success = gauge(
@@ -19,10 +22,13 @@ pub(super) fn checks(board: &Board, out: &mut String) {
         "When the last result came that was not red.",
     );
     let mut late = gauge("fuseboard_check_late_seconds", "How late an awaited ping is; 0 if it is not.");
-    let mut results =
-        Family::new("fuseboard_check_results_total", "counter", "Results since the start of the server.");
+    let mut results = Family::new(
+        "fuseboard_check_results_total",
+        MetricType::Counter,
+        "Results since the start of the server.",
+    );
     let mut durations =
-        Family::new("fuseboard_check_duration_seconds", "histogram", "How long results took.");
+        Family::new("fuseboard_check_duration_seconds", MetricType::Histogram, "How long results took.");
     for name in board.checks.names() {
         let Some(cell) = board.checks.get(name.as_str()) else { continue };
         let figures = cell.figures(board);
@@ -43,22 +49,23 @@ pub(super) fn checks(board: &Board, out: &mut String) {
         for (known, count) in Status::ALL.into_iter().zip(figures.tally.results) {
             results.add_labelled(&[check, ("status", known.as_str())], count as f64);
         }
-        histogram(&mut durations, name.as_str(), &figures.tally);
+        histogram(&mut durations, out.format(), name.as_str(), &figures.tally);
     }
     write_all(&[status, stale, success, late, results, durations], out);
 }
 
 /// Checks whose results take no time of their own, such as most pushes, have no histogram.
 #[expect(clippy::cast_precision_loss, reason = "metrics are floats by their format")]
-fn histogram(family: &mut Family, check: &str, tally: &Tally) {
+fn histogram(family: &mut Family, format: Format, check: &str, tally: &Tally) {
     let total: u64 = tally.durations.iter().sum();
     if total == 0 {
         return;
     }
     let mut below = 0;
-    let bounds = DURATION_BUCKETS.iter().map(f64::to_string).chain(["+Inf".to_owned()]);
+    let bounds = DURATION_BUCKETS.iter().chain([&f64::INFINITY]);
     for (bound, count) in bounds.zip(tally.durations) {
         below += count;
+        let bound = format.bound(*bound);
         family.add_suffixed("_bucket", &[("check", check), ("le", &bound)], below as f64);
     }
     family.add_suffixed("_sum", &[("check", check)], tally.duration_sum);
@@ -66,10 +73,10 @@ fn histogram(family: &mut Family, check: &str, tally: &Tally) {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "metrics are floats by their format")]
-pub(super) fn gates(board: &Board, out: &mut String) {
+pub(super) fn gates(board: &Board, out: &mut Writer<'_>) {
     let mut evaluations = Family::new(
         "fuseboard_gate_evaluations_total",
-        "counter",
+        MetricType::Counter,
         "Answers of gates since the start of the server; those without a name have an empty one.",
     );
     let mut add = |gate: &str, record: crate::app::gates::Record| {

@@ -1,11 +1,14 @@
 //! Schedules and their runs.
 
-use std::fmt::Write;
+use std::fmt::Write as _;
 
-use super::{Family, write_all};
+use super::family::{Family, write_all};
 use crate::{
     app::{Board, schedules::word},
-    domain::schedule::RunStatus,
+    domain::{
+        exposition::{MetricType, Writer},
+        schedule::RunStatus,
+    },
 };
 
 impl Family {
@@ -22,18 +25,21 @@ impl Family {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "metrics are floats by their format")]
-pub(super) fn write(board: &Board, out: &mut String) {
+pub(super) fn write(board: &Board, out: &mut Writer<'_>) {
     const RUNS: &str = "fuseboard_schedule_runs_total";
     const LAST: &str = "fuseboard_schedule_last_run_timestamp_seconds";
     const SUCCESS: &str = "fuseboard_schedule_last_success_timestamp_seconds";
     const NEXT: &str = "fuseboard_schedule_next_run_timestamp_seconds";
     const RUNNING: &str = "fuseboard_schedule_running";
-    let mut runs =
-        Family::new(RUNS, "counter", "Runs by how they ended, and rows for missed ones, since the start.");
-    let mut last = Family::new(LAST, "gauge", "When the last run began.");
-    let mut success = Family::new(SUCCESS, "gauge", "When the last run that succeeded ended.");
-    let mut next = Family::new(NEXT, "gauge", "When it runs next.");
-    let mut running = Family::new(RUNNING, "gauge", "Runs that go on.");
+    let mut runs = Family::new(
+        RUNS,
+        MetricType::Counter,
+        "Runs by how they ended, and rows for missed ones, since the start.",
+    );
+    let mut last = Family::new(LAST, MetricType::Gauge, "When the last run began.");
+    let mut success = Family::new(SUCCESS, MetricType::Gauge, "When the last run that succeeded ended.");
+    let mut next = Family::new(NEXT, MetricType::Gauge, "When it runs next.");
+    let mut running = Family::new(RUNNING, MetricType::Gauge, "Runs that go on.");
     let seconds = |time: jiff::Timestamp| time.as_millisecond() as f64 / 1000.0;
     for name in board.schedules.names() {
         let Some(cell) = board.schedules.get(name.as_str()) else { continue };

@@ -12,5 +12,6 @@ pub mod facts;
 pub mod idempotency;
 pub mod objects;
 pub mod runs;
+pub mod series;
 pub mod states;
 pub mod tokens;
