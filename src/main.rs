@@ -47,6 +47,8 @@ enum Command {
     Export(cli::export::ExportArgs),
     /// Declare on a running server what a document of `export` has; exit 1 if any of it is refused
     Import(cli::import::ImportArgs),
+    /// Push numbers to a running server, and list, show and delete what was pushed
+    Metrics(cli::metrics::MetricsArgs),
     /// Print what happened on a running server, and follow what happens
     Events(cli::events::EventsArgs),
     /// Ask a running server how the checks are; exit 1 on red, 2 if it can't be asked
@@ -70,6 +72,7 @@ fn main() -> ExitCode {
         Command::Backup(args) => return cli::backup::run(&args),
         Command::Export(args) => return cli::export::run(&args),
         Command::Import(args) => return cli::import::run(&args),
+        Command::Metrics(args) => return cli::metrics::run(&args),
         Command::Events(args) => return cli::events::run(&args),
         Command::Health(args) => return cli::health::run(&args),
         Command::Gate(args) => return cli::gate::run(&args),

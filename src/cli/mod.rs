@@ -15,6 +15,7 @@ pub mod gate;
 pub mod health;
 pub mod import;
 pub mod limiter;
+pub mod metrics;
 pub mod ready;
 pub mod schedule;
 pub mod signals;

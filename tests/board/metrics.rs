@@ -470,3 +470,94 @@ async fn an_idle_board_with_metrics_makes_no_work_for_the_disk() {
     }
     assert_eq!(commits(), 0);
 }
+
+/// Exit status and output of a command with standard input.
+async fn run_with(url: &str, args: &[&str], input: &str) -> (i32, String) {
+    let (mut command, input) = (crate::cli::fuseboard(url, args), input.to_owned());
+    let done = tokio::task::spawn_blocking(move || {
+        use std::{io::Write, process::Stdio};
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        child.wait_with_output().unwrap()
+    });
+    let done = done.await.unwrap();
+    (done.status.code().unwrap(), String::from_utf8([done.stdout, done.stderr].concat()).unwrap())
+}
+
+#[tokio::test]
+async fn numbers_are_pushed_listed_shown_and_deleted_on_the_command_line() {
+    let board = TestServer::start().await;
+    let run = async |args: &[&str]| crate::cli::run(&board.url, args).await;
+    let push =
+        ["metrics", "push", "drawdown", "-0.5", "--label", "strategy=ma", "--label", "a=x=y", "--ttl", "60"];
+    assert_eq!(run(&push).await, (0, String::new()));
+    assert_eq!(run(&["metrics", "push", "done", "--type", "counter", "--about", "What is done"]).await.0, 0);
+    assert_eq!(run(&["metrics", "push", "done", "2", "--type", "counter"]).await.0, 0);
+    assert_eq!(run(&["metrics", "push", "took", "1.5", "--type", "timer"]).await.0, 0);
+    assert_eq!(run(&["metrics", "push", "level", "3"]).await.0, 0);
+    assert_eq!(run(&["metrics", "push", "level", "1", "--op", "decrement"]).await.0, 0);
+    let view = board.get("/v1/metrics").await;
+    assert_eq!(view["gauges"], json!({ "drawdown{a=\"x=y\",strategy=\"ma\"}": -0.5, "level": 2.0 }));
+    assert_eq!((&view["counters"]["done"], &view["timers"]["took"]["sum"]), (&json!(3.0), &json!(1.5)));
+
+    let (status, said) = run(&["metrics", "push", "done", "1"]).await;
+    assert_eq!((status, said.as_str()), (1, "fuseboard: done: type: the metric is a counter, not a gauge\n"));
+    assert_eq!(run(&["metrics", "push", "level"]).await.0, 1, "a gauge needs a number");
+    for wrong in [
+        &["metrics", "push", "a", "x"][..],
+        &["metrics", "push", "a", "1", "--type", "histogram"],
+        &["metrics", "push", "a", "1", "--label", "x"],
+        &["metrics", "show", "a/../b"],
+        &["metrics", "show", "nothing"],
+        &["metrics", "delete", "nothing"],
+    ] {
+        assert_eq!(run(wrong).await.0, 2, "{wrong:?}");
+    }
+
+    let (_, said) = run(&["metrics", "list"]).await;
+    assert_eq!(said.lines().count(), 5, "{said}");
+    let done: Vec<_> = said.lines().nth(1).unwrap().split_whitespace().collect();
+    assert_eq!(done, ["done", "counter", "3"]);
+    assert!(said.contains("timer    1 times, mean 1.500 s"), "{said}");
+    let (_, said) = run(&["metrics", "list", "--json", "--prefix", "dr"]).await;
+    assert_eq!(serde_json::from_str::<Value>(&said).unwrap()["gauges"].as_object().unwrap().len(), 1);
+    let (_, said) = run(&["metrics", "show", "drawdown"]).await;
+    assert!(said.starts_with("drawdown  gauge  as drawdown for Prometheus\n\nLABELS"), "{said}");
+    assert!(said.contains("a=x=y strategy=ma  -0.5   2027-01-15T08:00:00Z  60 s"), "{said}");
+    let (_, said) = run(&["metrics", "show", "done"]).await;
+    assert!(said.starts_with("done  counter  as done_total for Prometheus\nWhat is done\n\n"), "{said}");
+    let (_, said) = run(&["metrics", "show", "done", "--json"]).await;
+    assert_eq!(serde_json::from_str::<Value>(&said).unwrap()["series"][0]["value"], 3.0);
+    assert_eq!(run(&["metrics", "delete", "done"]).await, (0, String::new()));
+    assert_eq!(run(&["metrics", "show", "done"]).await.0, 2);
+}
+
+#[tokio::test]
+async fn lines_of_standard_input_are_pushed() {
+    let board = TestServer::start().await;
+    let lines = "plain 1\nplain{path=\"a\\\\b\\\"c\"} 2.5e3\n# HELP c What is counted\n# TYPE c counter\nc 3\n\
+                 # TYPE g gauge\ng -1";
+    let args = ["metrics", "push", "-", "--type", "timer", "--label", "host=h"];
+    for _ in 0..2 {
+        assert_eq!(run_with(&board.url, &args, lines).await, (0, String::new()));
+    }
+    let view = board.get("/v1/metrics").await;
+    assert_eq!(view["counters"], json!({ "c{host=\"h\"}": 6.0 }));
+    assert_eq!(view["gauges"], json!({ "g{host=\"h\"}": -1.0 }));
+    assert_eq!(view["timers"]["plain{host=\"h\",path=\"a\\\\b\\\"c\"}"]["sum"], 5000.0);
+    assert_eq!(board.get("/v1/metrics/c").await["help"], "What is counted");
+    let many: Vec<_> = (0..2_500).map(|n| format!("many{{n=\"{n}\"}} {n}\n")).collect();
+    let (status, said) = run_with(&board.url, &["metrics", "push", "-"], &many.concat()).await;
+    assert_eq!((status, said.lines().count()), (1, 1_500), "what is beyond the cap is told");
+    for (wrong, why) in [
+        ("a b\n", "line 1"),
+        ("a 1 1700000000000\n", "time stamp"),
+        ("a NaN\n", "NaN"),
+        ("# TYPE h histogram\nh_bucket{le=\"1\"} 1\nh_sum 1\nh_count 1\n", "/metrics/job/"),
+    ] {
+        let (status, said) = run_with(&board.url, &["metrics", "push", "-"], wrong).await;
+        assert!(status == 2 && said.contains(why), "{wrong}: {said}");
+    }
+    assert_eq!(run_with(&board.url, &["metrics", "push", "-"], "").await.0, 0);
+}
