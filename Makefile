@@ -96,6 +96,7 @@ bench: ## Measure: the core, the server under load beside a bare axum, start and
 	"$(PYTHON)" benches/load/startup.py
 	"$(PYTHON)" benches/load/checks.py
 	"$(PYTHON)" benches/load/backups.py
+	"$(PYTHON)" benches/load/metrics.py
 
 docs: ## Documentation of the crate, in target/doc
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --locked --lib

@@ -25,7 +25,7 @@ use axum::{
 use bytes::Bytes;
 use futures_util::FutureExt;
 use tower::{Layer, Service};
-use tower_http::{compression::CompressionLayer, decompression::RequestDecompressionLayer};
+use tower_http::{CompressionLevel, compression::CompressionLayer, decompression::RequestDecompressionLayer};
 
 use super::{
     AppState,
@@ -159,7 +159,13 @@ impl Inner {
                 .map_or_else(|error| match error {}, |response| response.map(Body::new));
         }
         if worth_compressing(&request) {
-            let mut service = CompressionLayer::new().no_br().no_deflate().layer(router);
+            // A page of metrics is long, repeats itself and is scraped for ever.
+            let quality = if template(route) == "/metrics" {
+                CompressionLevel::Fastest
+            } else {
+                CompressionLevel::Default
+            };
+            let mut service = CompressionLayer::new().no_br().no_deflate().quality(quality).layer(router);
             return service
                 .call(request)
                 .await

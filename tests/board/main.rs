@@ -39,6 +39,7 @@ mod retention;
 mod retry_policies;
 mod runs;
 mod schedules;
+mod scrape;
 mod secrets;
 mod server;
 mod shedding;
