@@ -6,8 +6,8 @@ use clap::{Parser, Subcommand};
 use fuseboard::{
     clock::Clock,
     config::{Config, ServeArgs},
+    logging::init_logging,
     server::Server,
-    telemetry::init_logging,
 };
 
 mod cli;
@@ -57,25 +57,25 @@ enum Command {
     Gate(cli::gate::GateArgs),
 }
 
+/// `fuseboard serve` by itself: describing all other commands, and what they take, would stay in the memory of a server for
+/// as long as it runs.
+#[derive(Debug, Parser)]
+#[command(name = "fuseboard", bin_name = "fuseboard serve", about = "Run the server")]
+struct Serve {
+    #[command(flatten)]
+    args: ServeArgs,
+}
+
 fn main() -> ExitCode {
     // Pages of 2 MiB would make an idle server four times as large, and a busy one no faster.
     let _ = rustix::thread::disable_transparent_huge_pages(true);
-    let result = match Cli::parse().command {
-        Command::Serve(args) => serve(&args),
-        Command::Token(args) => cli::token::run(&args),
-        Command::Db(args) => return cli::db::run(&args),
-        Command::Openapi => cli::openapi(),
-        Command::Ready(args) => cli::ready::run(&args),
-        Command::Breaker(args) => return cli::breaker::run(&args),
-        Command::Limiter(args) => return cli::limiter::run(&args),
-        Command::Schedule(args) => return cli::schedule::run(&args),
-        Command::Backup(args) => return cli::backup::run(&args),
-        Command::Export(args) => return cli::export::run(&args),
-        Command::Import(args) => return cli::import::run(&args),
-        Command::Metrics(args) => return cli::metrics::run(&args),
-        Command::Events(args) => return cli::events::run(&args),
-        Command::Health(args) => return cli::health::run(&args),
-        Command::Gate(args) => return cli::gate::run(&args),
+    let result = if std::env::args_os().nth(1).is_some_and(|word| word == "serve") {
+        serve(&Serve::parse_from(std::env::args_os().skip(1)).args)
+    } else {
+        match run(Cli::parse().command) {
+            Ok(code) => return code,
+            Err(message) => Err(message),
+        }
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -84,6 +84,27 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn run(command: Command) -> Result<ExitCode, String> {
+    match command {
+        Command::Serve(args) => serve(&args),
+        Command::Token(args) => cli::token::run(&args),
+        Command::Db(args) => return Ok(cli::db::run(&args)),
+        Command::Openapi => cli::openapi(),
+        Command::Ready(args) => cli::ready::run(&args),
+        Command::Breaker(args) => return Ok(cli::breaker::run(&args)),
+        Command::Limiter(args) => return Ok(cli::limiter::run(&args)),
+        Command::Schedule(args) => return Ok(cli::schedule::run(&args)),
+        Command::Backup(args) => return Ok(cli::backup::run(&args)),
+        Command::Export(args) => return Ok(cli::export::run(&args)),
+        Command::Import(args) => return Ok(cli::import::run(&args)),
+        Command::Metrics(args) => return Ok(cli::metrics::run(&args)),
+        Command::Events(args) => return Ok(cli::events::run(&args)),
+        Command::Health(args) => return Ok(cli::health::run(&args)),
+        Command::Gate(args) => return Ok(cli::gate::run(&args)),
+    }
+    .map(|()| ExitCode::SUCCESS)
 }
 
 fn serve(args: &ServeArgs) -> Result<(), String> {

@@ -1,4 +1,4 @@
-//! The server's own metrics, and logging.
+//! The server's own metrics.
 
 use std::sync::OnceLock;
 
@@ -8,7 +8,6 @@ use prometheus::{
 
 use crate::{
     app::calls::{DenyReason, OutcomeRefusal},
-    config::LogFormat,
     domain::breaker::Outcome,
 };
 
@@ -295,22 +294,4 @@ fn register<C: prometheus::core::Collector + Clone + 'static>(
 ) -> Result<C, prometheus::Error> {
     registry.register(Box::new(metric.clone()))?;
     Ok(metric)
-}
-
-/// Starts logging to standard error; `filter` is in `tracing`'s directive syntax, such as `info`.
-pub fn init_logging(format: LogFormat, filter: &str) -> Result<(), String> {
-    let filter = tracing_subscriber::EnvFilter::try_new(filter).map_err(|e| e.to_string())?;
-    // A log that cannot be written would otherwise be complained about on standard error, and that panics if it is the
-    // log that is full.
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .log_internal_errors(false);
-    match format {
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
-        LogFormat::Plain => {
-            builder.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init()
-        }
-    }
-    .map_err(|e| e.to_string())
 }

@@ -214,3 +214,16 @@ fn beyond_loopback_it_refuses_to_start_without_a_token() {
     let listed = String::from_utf8_lossy(&run(&["token", "list"]).stdout).into_owned();
     assert!(listed.contains("ops") && !listed.contains(String::from_utf8_lossy(&made.stdout).trim()));
 }
+
+#[test]
+fn the_server_is_described_alike_by_itself_and_among_the_commands() {
+    let output = |words: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_fuseboard")).args(words).output().unwrap();
+        (output.status.code(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
+    };
+    let (code, by_itself) = output(&["serve", "--help"]);
+    assert_eq!((code, by_itself.as_str()), (Some(0), output(&["help", "serve"]).1.as_str()));
+    let (code, refused) = output(&["serve", "--no-such-flag"]);
+    assert_eq!(code, Some(2));
+    assert!(refused.contains("Usage: fuseboard serve"), "{refused}");
+}
