@@ -1,13 +1,17 @@
 //! `fuseboard db`: the database file, copied beside a server, put back, and looked at.
 
-use std::{path::Path, process::Command};
+use std::{path::Path, process::Command, time::Duration};
 
+use fuseboard::clock::Clock;
 use reqwest::Client;
 use serde_json::{Value, json};
 use sqlx::{Connection, SqliteConnection};
 use tempfile::TempDir;
 
 use crate::{cli, process::Process};
+
+/// How often a command is killed, each time a bit later.
+const ROUNDS: u32 = 16;
 
 async fn db(folder: &TempDir, args: &[&str]) -> (i32, String) {
     let file = at(folder, "board.db");
@@ -211,4 +215,73 @@ async fn check_finds_what_does_not_fit_together() {
         let (status, text) = db(&case, &["check"]).await;
         assert!(status == 1 && text.contains(wanted), "{statement}: {text}");
     }
+}
+
+/// Starts a `db` command, and kills it after `delay`.
+async fn killed(folder: &TempDir, args: &[&str], delay: Duration) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_fuseboard"))
+        .args(["db", "--db", &at(folder, "board.db")])
+        .args(args)
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    tokio::time::sleep(delay).await;
+    drop(child.kill());
+    child.wait().unwrap();
+}
+
+#[tokio::test]
+async fn a_copy_that_is_killed_is_whole_or_not_there_and_the_next_one_clears_up() {
+    let folder = TempDir::new().unwrap();
+    let mut server = serve(&folder);
+    assert_eq!(put(&server, "a").await, 201);
+    stop(&mut server);
+    let copy = at(&folder, "copy.db");
+    let clock = Clock::system();
+    let begun = clock.now();
+    assert_eq!(db(&folder, &["backup", &copy]).await.0, 0);
+    let whole = clock.now().since(begun);
+    for n in 0..ROUNDS {
+        std::fs::remove_file(&copy).unwrap();
+        killed(&folder, &["backup", &copy], whole * n / ROUNDS).await;
+        if std::fs::exists(&copy).unwrap() {
+            let checked = cli::run("http://127.0.0.1:1", &["db", "--db", &copy, "check"]).await;
+            assert_eq!(checked.0, 0, "{}", checked.1);
+            std::fs::remove_file(&copy).unwrap();
+        }
+        assert_eq!(db(&folder, &["backup", &copy]).await.0, 0);
+        let left: Vec<_> =
+            files(folder.path()).into_iter().filter(|name| name.starts_with(".copy.db.")).collect();
+        assert!(left.is_empty(), "{left:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_restore_that_is_killed_leaves_the_database_before_or_after_it() {
+    let folder = TempDir::new().unwrap();
+    let copy = at(&folder, "copy.db");
+    let mut server = serve(&folder);
+    assert_eq!(put(&server, "old").await, 201);
+    stop(&mut server);
+    assert_eq!(db(&folder, &["backup", &copy]).await.0, 0);
+    let clock = Clock::system();
+    let begun = clock.now();
+    assert_eq!(db(&folder, &["restore", &copy]).await.0, 0);
+    let whole = clock.now().since(begun);
+    for n in 0..ROUNDS {
+        let mut server = serve(&folder);
+        assert!([200, 201].contains(&put(&server, "new").await));
+        // Killed as well: what it acknowledged may be in its write-ahead log alone.
+        server.child.kill().unwrap();
+        server.child.wait().unwrap();
+        killed(&folder, &["restore", &copy], whole * n / ROUNDS).await;
+        let server = serve(&folder);
+        let mut found = names(&server).await;
+        found.sort();
+        assert!(found == ["old"] || found == ["new", "old"], "{found:?}");
+    }
+    let (code, said) = db(&folder, &["restore", &copy]).await;
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(names(&serve(&folder)).await, ["old"]);
 }
