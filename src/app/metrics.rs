@@ -17,9 +17,12 @@ use std::{
 use parking_lot::{Mutex, RwLock};
 
 use super::{AppError, Board};
-use crate::domain::{
-    LabelSet, Seconds, Time,
-    series::{Buckets, Capacity, CapacityFigures, Catalog, Family, RejectionCode, SeriesLimits},
+use crate::{
+    domain::{
+        LabelSet, Seconds, Time,
+        series::{Buckets, Capacity, CapacityFigures, Catalog, Family, RejectionCode, SeriesLimits},
+    },
+    store::sqlite::series,
 };
 
 pub use push::{PushAnswer, RejectedSample};
@@ -72,7 +75,7 @@ pub struct Metrics {
     accepted: AtomicU64,
     rejected: [AtomicU64; RejectionCode::ALL.len()],
     /// Held by whoever writes metrics to the disk or deletes them there.
-    saving: tokio::sync::Mutex<()>,
+    saving: Arc<tokio::sync::Mutex<()>>,
     /// Whether series are on disk that are over.
     has_ended: std::sync::atomic::AtomicBool,
     /// How long the last page was.
@@ -102,7 +105,7 @@ impl Metrics {
             rules: RwLock::default(),
             accepted: AtomicU64::new(0),
             rejected: std::array::from_fn(|_| AtomicU64::new(0)),
-            saving: tokio::sync::Mutex::default(),
+            saving: Arc::default(),
             has_ended: std::sync::atomic::AtomicBool::new(false),
             page_bytes: AtomicUsize::new(0),
         }
@@ -196,13 +199,20 @@ impl Board {
     }
 
     /// Deletes a pushed metric with all its series. Once this returns, it is gone from the disk, too.
-    pub async fn metric_delete(&self, name: &str) -> Result<(), AppError> {
-        let _saving = self.series.saving.lock().await;
+    pub async fn metric_delete(self: &Arc<Self>, name: &str) -> Result<(), AppError> {
+        // It is held until the metric is gone everywhere, whoever still waits for that.
+        let saving = Arc::clone(&self.series.saving).lock_owned().await;
         if self.series.get(name).is_none() {
             return Err(AppError::NotFound { resource: "metric", name: name.to_owned() });
         }
-        self.delete_saved_metric(name).await?;
-        self.series.drop_from(&mut self.series.catalog.write(), name);
-        Ok(())
+        let (board, saved, live) = (Arc::clone(self), name.to_owned(), name.to_owned());
+        let write = self.store.writer.write_then(
+            move |connection| Box::pin(async move { series::metric_delete(connection, &saved).await }),
+            move |()| {
+                board.series.drop_from(&mut board.series.catalog.write(), &live);
+                drop(saving);
+            },
+        );
+        Ok(write.await?)
     }
 }

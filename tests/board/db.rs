@@ -207,6 +207,10 @@ async fn check_finds_what_does_not_fit_together() {
         ("DELETE FROM blobs", "of a blob that is not there"),
         ("DELETE FROM backups", "kept for nothing"),
         ("UPDATE chunks SET content = NULL", "without content"),
+        (
+            "INSERT INTO series VALUES (7, 'a=\"b\"', 0, NULL, '1')",
+            "series of a metric that is not there: 1, such as a=\"b\"",
+        ),
     ] {
         let case = TempDir::new().unwrap();
         let path = at(&case, "board.db");

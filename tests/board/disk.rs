@@ -234,6 +234,34 @@ async fn checks_go_on_while_nothing_can_be_written_and_a_ping_says_that_it_is_no
 }
 
 #[tokio::test]
+async fn numbers_are_taken_while_nothing_can_be_written_and_saved_afterwards() {
+    let board = Board::start();
+    let push = async |board: &Board| {
+        let sample = json!({ "name": "done", "type": "counter" });
+        board.post("/v1/metrics", json!({ "samples": [sample] })).await
+    };
+    push(&board).await;
+    board.may_write(false);
+    let refused = async || board.put("/v1/breakers/refused").await.status() == 503;
+    eventually("the refusal", refused).await;
+    assert_eq!(push(&board).await["accepted"], 1);
+    let response = board.send(Method::DELETE, "/v1/metrics/done", json!({})).await;
+    assert_problem(response, 503, "storage_unavailable", "it would come back").await;
+    assert_eq!(push(&board).await["accepted"], 1);
+    assert!(board.text("/v1/metrics").await.contains("\"done\":3.0"), "nothing is lost");
+    board.may_write(true);
+    let saved = async || {
+        let options = SqliteConnectOptions::new().filename(board.file("board.db")).read_only(true);
+        let mut other = options.connect().await.unwrap();
+        sqlx::query_scalar("SELECT value FROM series").fetch_one(&mut other).await.unwrap_or(String::new())
+            == "3.0"
+    };
+    eventually("the snapshot", saved).await;
+    let board = board.crash();
+    assert!(board.text("/v1/metrics").await.contains("\"done\":3.0"));
+}
+
+#[tokio::test]
 async fn a_database_that_became_read_only_is_survived() {
     let board = Board::start_with(unprivileged);
     keep(&board).await;

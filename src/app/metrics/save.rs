@@ -22,6 +22,8 @@ use crate::{
 const CHUNK: usize = 2_000;
 /// Bytes of them.
 const CHUNK_BYTES: usize = 1 << 20;
+/// Series looked at under the lock of their metric: others wait meanwhile.
+const PLACES: usize = 500;
 /// Series read at once.
 const PAGE: i64 = 5_000;
 
@@ -122,11 +124,11 @@ impl Board {
             let (is_last, has_moved) = {
                 let family = cell.family.lock();
                 let before = batch.count;
-                family.save(Some(since), place..place + CHUNK, |saved| batch.add(family.name(), &saved));
+                family.save(Some(since), place..place + PLACES, |saved| batch.add(family.name(), &saved));
                 if batch.count > before {
                     batch.heads.push((family.name().to_owned(), family.head()));
                 }
-                place += CHUNK;
+                place += PLACES;
                 (place >= family.len(), family.removals() != removals)
             };
             if is_last && !has_moved {
@@ -169,15 +171,6 @@ impl Board {
                 Ok(())
             })
         });
-        write.await
-    }
-
-    pub(super) async fn delete_saved_metric(&self, name: &str) -> Result<(), StoreError> {
-        let name = name.to_owned();
-        let write = self
-            .store
-            .writer
-            .write(move |connection| Box::pin(async move { series::metric_delete(connection, &name).await }));
         write.await
     }
 

@@ -22,7 +22,7 @@ impl fmt::Display for Fault {
 }
 
 /// Each looks for one fault: how many there are, and one of them.
-const FAULTS: [(&str, &str); 8] = [
+const FAULTS: [(&str, &str); 9] = [
     (
         "backups whose blob is not there",
         "SELECT count(*), CAST(min(backup_id) AS TEXT) FROM backups
@@ -66,6 +66,11 @@ const FAULTS: [(&str, &str); 8] = [
         "definitions without a document",
         "SELECT count(*), CAST(min(kind || ' ' || name) AS TEXT) FROM definitions
          WHERE NOT EXISTS (SELECT 1 FROM configs WHERE id = config)",
+    ),
+    (
+        "series of a metric that is not there",
+        "SELECT count(*), CAST(min(labels) AS TEXT) FROM series
+         WHERE NOT EXISTS (SELECT 1 FROM metrics WHERE id = metric)",
     ),
 ];
 
