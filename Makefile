@@ -19,7 +19,7 @@ PYTHON_NEEDS := $(wildcard clients/python/pyproject.toml demo/requirements.txt)
 .DEFAULT_GOAL := help
 # The steps share target/ and are meant to be read in order.
 .NOTPARALLEL:
-.PHONY: help run build test rust-test pytest python-test tools check fmt fmt-check clippy ci openapi openapi-check bench docs clean
+.PHONY: help run build test rust-test pytest python-test lint-python tools check fmt fmt-check clippy ci openapi openapi-check bench docs clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 16
@@ -43,6 +43,10 @@ pytest: $(if $(PYTHON_TESTS),$(BIN) $(VENV)/.installed)
 
 python-test: build pytest ## Only the tests of the Python client
 
+lint-python: $(if $(PYTHON_TESTS),$(VENV)/.linters) ## Types, lints and format of the Python client
+	@if [ -d clients/python/tests ]; then cd clients/python && "$(VENV)/bin/python" tools/async_from_sync.py --check \
+		&& "$(VENV)/bin/mypy" && "$(VENV)/bin/ruff" check && "$(VENV)/bin/ruff" format --check; fi
+
 # What the tests run: promtool checks the text of /metrics, openssl makes certificates for the Python client's tests.
 tools: ## Install the programs that the tests need: promtool, openssl
 	@packages=$$(command -v promtool >/dev/null || echo prometheus; command -v openssl >/dev/null || echo openssl); \
@@ -59,6 +63,10 @@ $(VENV)/.installed: $(PYTHON_NEEDS)
 		&& { $(APT) update -qq && $(APT) install -qq -y --no-install-recommends python3-venv; } </dev/null >/dev/null \
 		&& "$(PYTHON)" -m venv --clear "$(VENV)"; }
 	"$(VENV)/bin/python" -m pip install -q -e 'clients/python[test]' $(addprefix -r ,$(wildcard demo/requirements.txt))
+	@touch "$@"
+
+$(VENV)/.linters: $(VENV)/.installed
+	"$(VENV)/bin/python" -m pip install -q -e 'clients/python[dev]'
 	@touch "$@"
 
 $(BIN):
@@ -78,7 +86,7 @@ clippy: ## Lints; a warning is an error
 	@$(CARGO) clippy --version >/dev/null 2>&1 || rustup component add clippy
 	$(CARGO) clippy --all-targets --locked -- -D warnings
 
-ci: fmt-check clippy test openapi-check docs ## All that must hold; what .ci/run does
+ci: fmt-check clippy test openapi-check lint-python docs ## All that must hold; what .ci/run does
 	@echo "ci: all passed"
 
 openapi: build ## Write openapi.yaml from the code

@@ -5,9 +5,10 @@ settings. Importing connects to nothing.
 """
 
 from .client import Client
+from .client_async import AsyncClient
 from .current import configure
 from .errors import FuseboardError, FuseboardUnavailable
 
 __version__ = "0.1.0"
 
-__all__ = ["Client", "FuseboardError", "FuseboardUnavailable", "__version__", "configure"]
+__all__ = ["AsyncClient", "Client", "FuseboardError", "FuseboardUnavailable", "__version__", "configure"]

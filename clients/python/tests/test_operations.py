@@ -1,0 +1,140 @@
+"""Both plain clients have every operation of ``openapi.yaml`` under its name, with its method and path."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import fuseboard
+from fuseboard.transport import Request
+from fuseboard.wire import Response
+
+from conftest import Server
+
+ROOT = Path(__file__).resolve().parents[3]
+FOREIGN = ("/api/", "/metrics/job")
+"""Other tools' protocols, for which there are other clients."""
+
+
+def operations() -> dict[str, tuple[str, str]]:
+    """``operationId`` to method and path."""
+    found, path, method = {}, "", ""
+    for line in (ROOT / "openapi.yaml").read_text().splitlines():
+        if match := re.match(r"  (/\S*):$", line):
+            path = match[1]
+        elif match := re.match(r"    (get|put|post|delete|head|patch):$", line):
+            method = match[1].upper()
+        elif match := re.match(r"      operationId: (\w+)$", line):
+            found[match[1]] = (method, path)
+    return {name: place for name, place in found.items() if not place[1].startswith(FOREIGN)}
+
+
+OPERATIONS = operations()
+
+
+def arguments(method: Callable[..., Any]) -> list[Any]:
+    """Something for each argument that it must have."""
+    made: dict[str, Any] = {"Spec": {}, "list[Json]": [], "float": 1.0, "int": 7}
+    return [
+        made.get(str(parameter.annotation), "x/y")
+        for parameter in inspect.signature(method).parameters.values()
+        if parameter.default is parameter.empty and parameter.kind is not parameter.VAR_KEYWORD
+    ]
+
+
+def asked(client: fuseboard.Client | fuseboard.AsyncClient, operation: str) -> tuple[str, str]:
+    """The method and path that it asks for."""
+    seen: list[Request] = []
+
+    def answer(request: Request) -> Response:
+        seen.append(request)
+        return Response(200, b"", b"{}", True)
+
+    async def answer_async(request: Request) -> Response:
+        return answer(request)
+
+    client._transport.request = answer  # type: ignore[method-assign]
+    client._transport.request_async = answer_async  # type: ignore[method-assign]
+    method = getattr(client, operation)
+    result = method(*arguments(method))
+    if inspect.isawaitable(result):
+        asyncio.run(_finish(result))
+    return seen[0].method, seen[0].path.partition("?")[0]
+
+
+async def _finish(awaitable: Any) -> None:
+    await awaitable
+
+
+def test_the_description_was_read() -> None:
+    assert OPERATIONS["breaker_put"] == ("PUT", "/v1/breakers/{name}")
+    assert len(OPERATIONS) > 80
+
+
+@pytest.mark.parametrize("kind", [fuseboard.Client, fuseboard.AsyncClient])
+def test_every_operation_has_a_method(kind: type) -> None:
+    assert [name for name in OPERATIONS if not callable(getattr(kind, name, None))] == []
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("kind", [fuseboard.Client, fuseboard.AsyncClient])
+def test_a_method_asks_for_its_operation(
+    kind: type[fuseboard.Client] | type[fuseboard.AsyncClient], operation: str
+) -> None:
+    method, path = asked(kind("http://127.0.0.1:1"), operation)
+    expected_method, expected_path = OPERATIONS[operation]
+    pattern = re.sub(r"\\\{\w+\\\}", "(?:x%2Fy|7)", re.escape(expected_path))
+    assert method == expected_method
+    assert re.fullmatch(pattern, path), path
+
+
+def test_the_asynchronous_forms_are_up_to_date() -> None:
+    tool = ROOT / "clients" / "python" / "tools" / "async_from_sync.py"
+    done = subprocess.run([sys.executable, str(tool), "--check"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_coroutines_use_the_real_server(server: Server) -> None:
+    async def main() -> None:
+        async with fuseboard.AsyncClient(server.url) as client:
+            await asyncio.gather(*[client.breaker_put(f"b{i}", {}) for i in range(50)])
+            names = [item["name"] for item in (await client.breaker_list())["items"]]
+            assert len(names) == 50
+            begun = await client.call_begin(breaker="b1")
+            assert (await client.call_outcome(begun["call_id"], "success"))["recorded"] is True
+            made = await client.backup_create({"state": [1, {"a": 2}]}, backup_type="t", labels={"a": "b"})
+            assert await client.backup_data(made["backup_id"]) == {"state": [1, {"a": 2}]}
+            page = await client.backup_list(labels={"a": "b"}, verified=False)
+            assert [item["backup_id"] for item in page["items"]] == [made["backup_id"]]
+            assert (await client.health_get(checks=["nobody"]))["overall_status"] == "red"
+            assert "fuseboard_" in await client.metrics()
+            with pytest.raises(fuseboard.FuseboardError) as refused:
+                await client.breaker_put("b1", {"failure_threshold": -1})
+            assert refused.value.status == 422
+
+    asyncio.run(main())
+
+
+def test_conditional_requests(client: fuseboard.Client) -> None:
+    client.check_put("c", {"kind": "push"}, if_none_match="*")
+    with pytest.raises(fuseboard.FuseboardError) as refused:
+        client.check_put("c", {"kind": "push"}, if_none_match="*")
+    assert refused.value.status == 412
+    client.retention_put("t", {"keep_last": 3})
+    assert client.retention_get("t")["config"]["keep_last"] == 3
+    client.schedule_put("s", {"cron": "0 2 * * *", "action": {"kind": "run_checks"}})
+    run = client.schedule_run("s", wait_seconds=5, idempotency_key="k")
+    assert client.run_get("s", run["id"])["id"] == run["id"]
+    assert client.gate_evaluate_ad_hoc({"checks": ["c"]})["allowed"] is False
+    assert client.check_result_push("c", "green", message="fine")["status"] == "green"
+    assert client.health_run(checks=["c"])["overall_status"] == "green"
+    assert client.metrics_push([{"name": "n", "type": "counter"}])["accepted"] == 1
+    assert client.metric_get("n")["series"][0]["value"] == 1
