@@ -52,6 +52,10 @@ async fn compressed_bodies_are_read() {
     let request = board.http.post(format!("{}/v1/calls", board.url)).header(CONTENT_ENCODING, "gzip");
     let response = request.body(body).send().await.unwrap();
     assert_eq!(response.json::<serde_json::Value>().await.unwrap()["allowed"], true);
+    let body = zstd(json!({ "samples": [{ "name": "a", "type": "counter" }] }).to_string().as_bytes());
+    let request = board.http.post(format!("{}/v1/metrics", board.url)).header(CONTENT_ENCODING, "zstd");
+    let response = request.body(body).send().await.unwrap();
+    assert_eq!(response.json::<serde_json::Value>().await.unwrap()["accepted"], 1);
 }
 
 #[tokio::test]

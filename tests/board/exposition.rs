@@ -139,6 +139,38 @@ async fn every_family_stands_together_and_has_series() {
 }
 
 #[tokio::test]
+async fn nobody_can_push_what_the_board_shows_of_itself() {
+    let board = TestServer::start().await;
+    let names = async || {
+        let text = metrics(&board).await;
+        let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
+        types.map(str::to_owned).collect::<BTreeSet<_>>()
+    };
+    mixed_load(&board).await;
+    for pushed in ["jobs_done", "depth", "took"] {
+        assert_eq!(board.delete(&format!("/v1/metrics/{pushed}")).await, 204);
+    }
+    let own = names().await;
+    assert!(own.len() > 80, "{own:?}");
+    let mut samples = Vec::new();
+    for name in &own {
+        samples.push(json!({ "name": name, "type": "gauge", "value": 1 }));
+        samples.push(json!({ "name": name.trim_end_matches("_total"), "type": "counter" }));
+        samples.push(json!({ "name": name.trim_end_matches("_seconds"), "type": "timer", "value": 1 }));
+    }
+    let answer = board.post("/v1/metrics", json!({ "samples": samples })).await;
+    // A timer process_start_time is seen as process_start_time_seconds; one of process_open_fds is something else.
+    let taken = board.get("/v1/metrics").await;
+    let taken = |section: &str| taken[section].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(taken("gauges"), [""; 0], "{answer}");
+    assert!(taken("counters").iter().chain(&taken("timers")).all(|name| name.starts_with("process_")));
+    let all = metrics(&board).await;
+    assert_eq!(all.matches("# TYPE ").count(), names().await.len(), "none comes twice");
+    let (content, said) = promtool(&all);
+    assert!(content || !said.contains("error"), "{said}");
+}
+
+#[tokio::test]
 async fn checks_show_their_status_success_duration_and_lateness() {
     let board = TestServer::start().await;
     board

@@ -11,6 +11,8 @@ const LONGEST_NAME: usize = 200;
 const MOST_LABELS: usize = 32;
 const LONGEST_LABEL_NAME: usize = 128;
 const LONGEST_LABEL_VALUE: usize = 256;
+/// As Prometheus reads them: what a series takes in memory.
+const LONGEST_LABELS: usize = 4096;
 const LONGEST_HELP: usize = 1024;
 /// What the board's own metrics begin with.
 const RESERVED: [&str; 2] = ["fuseboard_", "resilience4j_"];
@@ -177,6 +179,9 @@ fn write_labels<'a>(
         if !value.is_empty() {
             push_pair(text, name, value);
         }
+    }
+    if text.len() > LONGEST_LABELS {
+        return Err(invalid_label(format!("labels: must be at most {LONGEST_LABELS} bytes together")));
     }
     Ok(())
 }

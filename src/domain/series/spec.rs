@@ -80,7 +80,7 @@ pub struct SampleSpec<'a> {
     #[serde(default)]
     pub value: Option<f64>,
     /// At most 32. A name is `[a-zA-Z_][a-zA-Z0-9_]*`, at most 128 characters, not `__…`, `le` or `quantile`; a value at
-    /// most 256 bytes. An empty value is no label, as in Prometheus.
+    /// most 256 bytes; all together, as Prometheus reads them, at most 4096. An empty value is no label, as in Prometheus.
     #[serde(borrow, default)]
     #[schema(value_type = Option<std::collections::BTreeMap<String, String>>)]
     pub labels: Option<SampleLabels<'a>>,

@@ -89,6 +89,10 @@ fn what_is_no_sample() {
         (json!({ "labels": { "a": "x".repeat(257) } }), RejectionCode::InvalidLabel),
         (json!({ "labels": { "a".repeat(129): "x" } }), RejectionCode::InvalidLabel),
         (
+            json!({ "labels": (0..16).map(|n| (format!("l{n}"), "x".repeat(256))).collect::<std::collections::BTreeMap<_, _>>() }),
+            RejectionCode::InvalidLabel,
+        ),
+        (
             json!({ "labels": (0..33).map(|n| (format!("l{n}"), "x")).collect::<std::collections::BTreeMap<_, _>>() }),
             RejectionCode::InvalidLabel,
         ),
