@@ -26,6 +26,7 @@ use crate::{
         check::{CheckConfig, CheckSpec},
         gate::{GateConfig, GateSpec},
         limiter::{LimiterConfig, LimiterSpec},
+        push_group::GroupLimits,
         retention::{RetentionPolicy, RetentionSpec},
         retry::{RetryPolicyConfig, RetryPolicySpec},
         schedule::{ScheduleConfig, ScheduleSpec},
@@ -178,6 +179,12 @@ pub struct LimitsSection {
     pub max_retention_policies: Option<usize>,
     /// Types of backups.
     pub max_backup_types: Option<usize>,
+    /// Groups of metrics that are pushed whole, as to Pushgateway.
+    pub max_push_groups: Option<usize>,
+    /// Their series.
+    pub max_push_group_series: Option<usize>,
+    /// Bytes that they take, about.
+    pub max_push_group_bytes: Option<usize>,
     /// Calls that have entered and not reported.
     pub max_calls_in_flight: Option<usize>,
     /// Alerts from outside that are firing.
@@ -450,6 +457,11 @@ impl Config {
                 },
                 series: file.metrics.limits(),
                 max_gates: bounds.max_gates.unwrap_or(defaults.max_gates),
+                push_groups: GroupLimits {
+                    max_groups: bounds.max_push_groups.unwrap_or(defaults.push_groups.max_groups),
+                    max_series: bounds.max_push_group_series.unwrap_or(defaults.push_groups.max_series),
+                    max_bytes: bounds.max_push_group_bytes.unwrap_or(defaults.push_groups.max_bytes),
+                },
                 max_calls_in_flight: bounds.max_calls_in_flight.unwrap_or(defaults.max_calls_in_flight),
                 max_schedules: bounds.max_schedules.unwrap_or(defaults.max_schedules),
                 max_backup_types: bounds.max_backup_types.unwrap_or(defaults.max_backup_types),

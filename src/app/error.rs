@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::tokens::Scope;
 use crate::{
-    domain::{InvalidConfig, Name, StateName, check::CheckKind},
+    domain::{InvalidConfig, Name, StateName, check::CheckKind, push_group::PushRefusal},
     store::{StoreError, seal::KeyId},
 };
 
@@ -111,6 +111,9 @@ pub enum AppError {
     /// The body is not JSON.
     #[error("the body is not JSON: {0}")]
     BadJson(String),
+    /// Pushed metrics do not fit, or have no room.
+    #[error("{0}")]
+    Push(#[from] PushRefusal),
     /// `If-Match` or `If-None-Match` did not hold.
     #[error("{0}")]
     PreconditionFailed(&'static str),

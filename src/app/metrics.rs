@@ -20,7 +20,10 @@ use super::{AppError, Board};
 use crate::{
     domain::{
         LabelSet, Seconds, Time,
-        series::{Buckets, Capacity, CapacityFigures, Catalog, Family, RejectionCode, SeriesLimits},
+        exposition::MetricType,
+        series::{
+            Buckets, Capacity, CapacityFigures, Catalog, Family, MetricKind, RejectionCode, SeriesLimits,
+        },
     },
     store::sqlite::series,
 };
@@ -134,6 +137,11 @@ impl Metrics {
         }
     }
 
+    /// The type of the metric that Prometheus sees under that name.
+    pub(super) fn exposed_kind(&self, name: &str) -> Option<MetricType> {
+        self.catalog.read().exposed_kind(name).map(MetricKind::exposed)
+    }
+
     fn get(&self, name: &str) -> Option<Arc<MetricCell>> {
         self.catalog.read().get(name).map(Arc::clone)
     }
@@ -188,14 +196,16 @@ impl Board {
     #[must_use]
     pub fn metric_latest(&self, metric: &str, labels: &LabelSet) -> Option<(f64, Duration)> {
         let now = self.clock.now();
-        self.series.get(metric)?.family.lock().latest(labels, now)
+        let own = self.series.get(metric).and_then(|cell| cell.family.lock().latest(labels, now));
+        own.or_else(|| self.push_groups_latest(metric, labels))
     }
 
     /// Looks at all series of a pushed metric as [`metric_latest`](Self::metric_latest) does. Samples of it wait meanwhile.
-    pub fn metric_each_latest(&self, metric: &str, look: impl FnMut(&LabelSet, f64, Duration)) {
+    pub fn metric_each_latest(&self, metric: &str, mut look: impl FnMut(&LabelSet, f64, Duration)) {
         if let Some(cell) = self.series.get(metric) {
-            cell.family.lock().each_latest(self.clock.now(), look);
+            cell.family.lock().each_latest(self.clock.now(), &mut look);
         }
+        self.push_groups_each_latest(metric, look);
     }
 
     /// Deletes a pushed metric with all its series. Once this returns, it is gone from the disk, too.

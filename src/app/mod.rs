@@ -18,6 +18,7 @@ pub mod idempotency;
 pub mod journal;
 pub mod limiters;
 pub mod metrics;
+pub mod push_groups;
 mod registry;
 pub mod retention;
 pub mod retry_policies;
@@ -33,7 +34,7 @@ use parking_lot::Mutex;
 
 use crate::{
     clock::Clock,
-    domain::{breaker::BreakerConfig, series::SeriesLimits},
+    domain::{breaker::BreakerConfig, push_group::GroupLimits, series::SeriesLimits},
     outbound::Outbound,
     store::{Store, StoreError, objects::Objects},
     telemetry::Telemetry,
@@ -55,6 +56,7 @@ use idempotency::Answers;
 use journal::Journal;
 use limiters::LimiterCell;
 use metrics::Metrics;
+use push_groups::PushGroups;
 use retention::RetentionCell;
 use retry_policies::RetryPolicyCell;
 use schedules::{ScheduleCell, runs::ScheduleRuns};
@@ -82,6 +84,8 @@ pub struct Limits {
     pub max_gates: usize,
     /// Pushed metrics and their series.
     pub series: SeriesLimits,
+    /// Groups of pushed metrics.
+    pub push_groups: GroupLimits,
     /// Calls that have entered and not reported.
     pub max_calls_in_flight: usize,
     /// Schedules.
@@ -110,6 +114,7 @@ impl Default for Limits {
             check_results_retention: Duration::from_secs(30 * 86_400),
             max_gates: 10_000,
             series: SeriesLimits::default(),
+            push_groups: GroupLimits::default(),
             max_calls_in_flight: 1_000_000,
             max_schedules: 10_000,
             max_retention_policies: 10_000,
@@ -154,6 +159,8 @@ pub struct Board {
     pub retention: Registry<RetentionCell>,
     /// Metrics that clients push.
     pub series: Metrics,
+    /// Groups of metrics that are pushed whole.
+    pub push_groups: PushGroups,
     /// Calls in flight.
     pub calls: CallTable,
     /// Schedules by name.
@@ -211,6 +218,7 @@ impl Board {
             backups: Backups::new(backups, objects),
             retention: Registry::default(),
             pings: Pings::new(loaded.ping_secret()),
+            push_groups: PushGroups::new(limits.push_groups, clock.wall()),
             store,
             telemetry,
             breakers: Registry::default(),

@@ -22,6 +22,7 @@ use super::{
     journal::{Entry as JournalEntry, UNCLEAN_GAP},
     limiters::{LimiterCell, MARK_KIND},
     metrics::{self, StoredMetrics},
+    push_groups::{self, StoredGroups},
     retention::RetentionCell,
     retry_policies::RetryPolicyCell,
     schedules::{self, StoredSchedules},
@@ -93,6 +94,7 @@ pub(super) struct Loaded {
     schedules: StoredSchedules,
     alerts: StoredAlerts,
     metrics: StoredMetrics,
+    push_groups: StoredGroups,
 }
 
 impl Loaded {
@@ -171,6 +173,7 @@ pub(super) async fn read(store: &Store, clock: &Clock) -> Result<(Loaded, u64), 
                     schedules: schedules::read(connection).await?,
                     alerts: alerts::read(connection, here.wall_nanos()).await?,
                     metrics: metrics::read(connection).await?,
+                    push_groups: push_groups::read(connection).await?,
                 };
                 if origin.is_none() {
                     board::board_put(connection, "origin", &text(&here.origin())?).await?;
@@ -228,6 +231,7 @@ pub(super) async fn restore(board: &Arc<Board>, mut loaded: Loaded) -> Result<()
         Ok(RetentionCell::new(name, policy.clone()))
     })?);
     board.restore_metrics(&loaded.metrics, shift)?;
+    board.restore_push_groups(&loaded.push_groups, shift)?;
     for call in loaded.clean.map(|stop| stop.calls).unwrap_or_default() {
         restore_call(board, call, shift);
     }
@@ -451,6 +455,7 @@ impl Board {
             calls,
         };
         while self.save_metrics().await? > 0 {}
+        while self.save_push_groups().await? > 0 {}
         save_all(self, Some(stop), 0).await
     }
 
@@ -534,6 +539,7 @@ async fn save_all(board: &Arc<Board>, stop: Option<Stop>, shift: i64) -> Result<
         .filter_map(|cell| Some((cell.name().clone(), cell.peek(|limiter| limiter.mark())?)))
         .collect();
     let marks = text(&marks)?;
+    let groups = if stop.is_some() { None } else { Some(board.push_groups_rows()?) };
     let origin = text(&board.clock.origin())?;
     let stop = stop.as_ref().map(text).transpose()?;
     board
@@ -546,6 +552,9 @@ async fn save_all(board: &Arc<Board>, stop: Option<Stop>, shift: i64) -> Result<
                 states::states_put(connection, MARK_KIND, LimiterCell::KIND, &marks).await?;
                 if shift != 0 {
                     series::series_shift(connection, shift).await?;
+                }
+                if let Some(groups) = groups {
+                    groups.write(connection).await?;
                 }
                 board::board_put(connection, "origin", &origin).await?;
                 if let Some(stop) = stop {

@@ -81,6 +81,15 @@ impl GroupingKey {
         LabelSet::from_pairs(labels).map(Self).map_err(|name| improper(&name))
     }
 
+    /// The key without `instance`, and its value if there was one that says something.
+    #[must_use]
+    pub fn without_instance(&self) -> (Self, Option<String>) {
+        let instance = self.0.get("instance").filter(|instance| !instance.is_empty()).map(Cow::into_owned);
+        let rest = self.0.iter().filter(|(name, _)| *name != "instance").collect();
+        // Names of a set come once.
+        (Self(LabelSet::from_pairs(rest).unwrap_or_default()), instance)
+    }
+
     /// The labels, `job` among them.
     #[must_use]
     pub fn labels(&self) -> &LabelSet {

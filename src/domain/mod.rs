@@ -14,6 +14,7 @@ pub mod label_set;
 pub mod limiter;
 pub mod name;
 pub mod object;
+pub mod push_group;
 pub mod quantity;
 pub mod retention;
 pub mod retry;

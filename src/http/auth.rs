@@ -30,7 +30,7 @@ fn needed(route: &str, method: &Method, access: &Access) -> Option<Scope> {
         // Whatever the method: cron lines use GET.
         "/ping/{check}" | "/ping/{check}/{signal}" => Some(Scope::Write),
         // The board's document has the secrets that the views leave out.
-        "/v1/tokens" | "/v1/tokens/{id}" | "/v1/board" => Some(Scope::Admin),
+        "/v1/tokens" | "/v1/tokens/{id}" | "/v1/board" | "/api/v1/admin/wipe" => Some(Scope::Admin),
         _ if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) => Some(Scope::Read),
         _ => Some(Scope::Write),
     }

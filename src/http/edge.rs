@@ -34,7 +34,8 @@ use super::{
     health::HEALTH_JSON,
     metrics,
     problem::{Code, PROBLEM_JSON, Problem},
-    routes::{CALLS, PUSHES, is_hot, is_long, is_routine, route_of, template},
+    pushgateway,
+    routes::{CALLS, GROUPS, PUSHES, is_hot, is_long, is_routine, route_of, template},
 };
 use crate::domain::Time;
 
@@ -149,6 +150,12 @@ impl Inner {
                 CALLS => calls::begin(&self.state, request).await.into_response(),
                 _ => metrics::push(&self.state, request).await.into_response(),
             };
+        }
+        if route == GROUPS
+            && matches!(*request.method(), Method::PUT | Method::POST | Method::DELETE)
+            && !request.headers().contains_key(header::CONTENT_ENCODING)
+        {
+            return pushgateway::handle(&self.state, request).await.into_response();
         }
         let mut router = self.router.clone();
         if request.headers().contains_key(header::CONTENT_ENCODING) {

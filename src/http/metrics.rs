@@ -4,6 +4,7 @@ mod accept;
 mod backups;
 mod breakers;
 mod family;
+mod groups;
 mod health;
 mod limiters;
 mod page;

@@ -22,6 +22,7 @@ mod paging;
 mod pings;
 mod probes;
 pub mod problem;
+mod pushgateway;
 mod retention;
 mod retry_policies;
 mod routes;
@@ -76,6 +77,7 @@ fn all(metrics_enabled: bool) -> Routes {
         .merge(backups::routes())
         .merge(retention::routes())
         .merge(metrics::routes())
+        .merge(pushgateway::routes())
         .merge(board::routes())
         .merge(events::routes())
         .merge(tokens::routes())

@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 
 use crate::{
     app::{AppError, FieldError},
+    domain::push_group::PushRefusal,
     store::StoreError,
 };
 
@@ -26,6 +27,10 @@ pub enum Code {
     BadRequest,
     /// The body is not JSON.
     BadJson,
+    /// The body is not in a format of metrics.
+    BadMetrics,
+    /// Pushed metrics do not fit to themselves or to those that are there.
+    InconsistentMetrics,
     /// No or a wrong token.
     Unauthorized,
     /// The token's scope is too small.
@@ -83,7 +88,9 @@ impl Code {
     #[must_use]
     pub const fn status(self) -> StatusCode {
         match self {
-            Self::BadRequest | Self::BadJson => StatusCode::BAD_REQUEST,
+            Self::BadRequest | Self::BadJson | Self::BadMetrics | Self::InconsistentMetrics => {
+                StatusCode::BAD_REQUEST
+            }
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
@@ -132,6 +139,8 @@ impl Code {
         match self {
             Self::BadRequest => "bad_request",
             Self::BadJson => "bad_json",
+            Self::BadMetrics => "bad_metrics",
+            Self::InconsistentMetrics => "inconsistent_metrics",
             Self::Unauthorized => "unauthorized",
             Self::Forbidden => "forbidden",
             Self::NotFound => "not_found",
@@ -290,7 +299,9 @@ impl From<AppError> for Problem {
         let code = match &error {
             AppError::NotFound { .. } => Code::NotFound,
             AppError::Invalid(_) => Code::ValidationFailed,
-            AppError::IllegalTransition { .. } | AppError::WrongKind { .. } => Code::Conflict,
+            AppError::IllegalTransition { .. }
+            | AppError::WrongKind { .. }
+            | AppError::Push(PushRefusal::Mode { .. }) => Code::Conflict,
             AppError::TooOften { .. } => Code::RateLimited,
             AppError::StillRunning { .. } => Code::StillRunning,
             AppError::BackupCorrupt { .. } => Code::BackupCorrupt,
@@ -299,10 +310,11 @@ impl From<AppError> for Problem {
             AppError::ScopeNeeded { .. } => Code::Forbidden,
             AppError::TooLarge { .. } | AppError::TooLargeToCompare { .. } => Code::PayloadTooLarge,
             AppError::BadJson(_) => Code::BadJson,
+            AppError::Push(PushRefusal::Full { .. }) | AppError::LimitReached { .. } => Code::LimitReached,
+            AppError::Push(_) => Code::InconsistentMetrics,
             AppError::PreconditionFailed(_) => Code::PreconditionFailed,
             AppError::IdempotencyMismatch => Code::IdempotencyMismatch,
             AppError::IdempotencyInProgress => Code::IdempotencyInProgress,
-            AppError::LimitReached { .. } => Code::LimitReached,
             AppError::Overloaded { .. } => Code::Overloaded,
             AppError::Storage(_) => Code::StorageUnavailable,
         };

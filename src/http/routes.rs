@@ -1,9 +1,10 @@
 //! Which route a path belongs to, for metrics, access rules and logs.
 
 /// The templates of all routes; a route's index is its number in the metrics.
-pub const ROUTES: [&str; 66] = [
+pub const ROUTES: [&str; 73] = [
     "/v1/calls",
     "/v1/metrics",
+    "/metrics/job/{grouping_key}",
     "/v1/calls/{call_id}/outcome",
     "/v1/outcomes",
     "/v1/acquires",
@@ -63,6 +64,12 @@ pub const ROUTES: [&str; 66] = [
     "/readyz/{check}",
     "/healthz/{check}",
     "/metrics",
+    "/ttl/{seconds}/metrics/job/{grouping_key}",
+    "/agg/metrics/job/{grouping_key}",
+    "/ttl/{seconds}/agg/metrics/job/{grouping_key}",
+    "/api/v1/metrics",
+    "/api/v1/status",
+    "/api/v1/admin/wipe",
     "/openapi.json",
     "/openapi.yaml",
     "/docs",
@@ -75,6 +82,8 @@ const OTHER: usize = ROUTES.len() - 1;
 pub const CALLS: usize = 0;
 /// The number of `/v1/metrics`.
 pub const PUSHES: usize = 1;
+/// The number of `/metrics/job/{grouping_key}`.
+pub const GROUPS: usize = 2;
 
 /// The number of the route that serves `path`.
 #[must_use]
@@ -86,10 +95,33 @@ pub fn route_of(path: &str) -> usize {
     if path == ROUTES[PUSHES] {
         return PUSHES;
     }
+    if let Some(route) = group_route(path) {
+        return route;
+    }
     if path == "/docs" || path.starts_with("/docs/") {
         return ROUTES.iter().position(|route| *route == "/docs").unwrap_or(OTHER);
     }
     ROUTES[..OTHER].iter().position(|template| matches(template, path)).unwrap_or(OTHER)
+}
+
+/// Paths of groups are of any length.
+fn group_route(path: &str) -> Option<usize> {
+    let is_group = |rest: &str| rest.starts_with("metrics/job/") || rest.starts_with("metrics/job@base64/");
+    let rest = path.strip_prefix('/')?;
+    if is_group(rest) {
+        return Some(GROUPS);
+    }
+    let timed = rest.strip_prefix("ttl/").and_then(|rest| rest.split_once('/')).map(|(_, rest)| rest);
+    let summed = timed.unwrap_or(rest).strip_prefix("agg/");
+    if !is_group(summed.or(timed)?) {
+        return None;
+    }
+    let template = match (timed.is_some(), summed.is_some()) {
+        (true, true) => "/ttl/{seconds}/agg/metrics/job/{grouping_key}",
+        (true, false) => "/ttl/{seconds}/metrics/job/{grouping_key}",
+        _ => "/agg/metrics/job/{grouping_key}",
+    };
+    ROUTES.iter().position(|route| *route == template)
 }
 
 fn matches(template: &str, path: &str) -> bool {
@@ -132,7 +164,7 @@ pub fn is_long(route: usize) -> bool {
 /// Whether requests to it are most of all requests.
 #[must_use]
 pub fn is_hot(route: usize) -> bool {
-    route < 9
+    route < 10
 }
 
 #[cfg(test)]
@@ -154,6 +186,14 @@ mod tests {
             ("/ping/job/start", "/ping/{check}/{signal}"),
             ("/readyz", "/readyz"),
             ("/readyz/writer", "/readyz/{check}"),
+            ("/metrics/job/a/b/c", "/metrics/job/{grouping_key}"),
+            ("/metrics/job@base64/YQ", "/metrics/job/{grouping_key}"),
+            ("/metrics/job", "other"),
+            ("/metrics/jobs/a", "other"),
+            ("/ttl/60/metrics/job/a/b/c", "/ttl/{seconds}/metrics/job/{grouping_key}"),
+            ("/ttl/60/agg/metrics/job/a", "/ttl/{seconds}/agg/metrics/job/{grouping_key}"),
+            ("/agg/metrics/job@base64/YQ/x/y", "/agg/metrics/job/{grouping_key}"),
+            ("/agg/x", "other"),
             ("", "other"),
             ("/", "/"),
         ] {

@@ -113,9 +113,9 @@ impl Server {
         let objects = config.backups.store.as_ref().map(Objects::new).transpose();
         let objects = objects.map_err(StartError::ObjectStore)?;
         let backups = (config.backups.clone(), objects);
-        let board = Board::load(clock, store, config.limits.clone(), telemetry, outbound, backups)
-            .await
-            .map_err(broken)?;
+        // All that is loaded is large, and so would be every future that waits for a start.
+        let board = Box::pin(Board::load(clock, store, config.limits.clone(), telemetry, outbound, backups));
+        let board = board.await.map_err(broken)?;
         if let Some(token) = &config.token {
             board.tokens.accept(token);
         }

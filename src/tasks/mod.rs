@@ -53,6 +53,12 @@ pub fn start(board: &Arc<Board>, tracker: &TaskTracker, stop: &CancellationToken
             board.save_metrics().await.map(drop)
         })
     });
+    every("push_groups", Duration::from_secs(1), |board| {
+        Box::pin(async move {
+            board.sweep_push_groups();
+            board.save_push_groups().await.map(drop)
+        })
+    });
     every("tokens", Duration::from_secs(2), |board| Box::pin(async move { board.tokens_load().await }));
     every("probe_disk", Duration::from_secs(1), |board| Box::pin(async move { board.probe_disk().await }));
     every("schedules", Duration::from_secs(1), |board| {

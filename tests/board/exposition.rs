@@ -73,7 +73,7 @@ async fn mixed_load(board: &TestServer) {
 }
 
 /// What `promtool check metrics` says, and whether it is content.
-fn promtool(text: &str) -> (bool, String) {
+pub fn promtool(text: &str) -> (bool, String) {
     let mut child = Command::new("promtool")
         .args(["check", "metrics"])
         .stdin(Stdio::piped())

@@ -33,6 +33,8 @@ mod outbound_tls;
 mod peer;
 mod ping;
 mod process;
+mod push_groups;
+mod push_totals;
 mod raw;
 mod restart;
 mod retention;

@@ -10,7 +10,8 @@ use crate::{
     app::{Board, alerts::AlertView, thresholds::Observed},
     domain::{
         LabelSet, Time,
-        series::{Family, OVERFLOW, Recorded, Rejection, Sample, SampleSpec},
+        exposition::MetricType,
+        series::{Family, OVERFLOW, Recorded, Rejection, Sample, SampleSpec, exposed_name},
     },
 };
 
@@ -64,7 +65,9 @@ impl Board {
         let rules = Arc::clone(&self.series.rules.read());
         let (mut scratch, mut rejected, mut seen) = (String::new(), Vec::new(), Vec::new());
         for (index, spec) in specs.iter().enumerate() {
-            match self.series.record(spec, &mut scratch, now, &rules) {
+            match self.series.record(spec, &mut scratch, now, &rules, &|name, kind| {
+                self.push_groups_check(name, kind).map_err(|error| Rejection::name_conflict(&error))
+            }) {
                 Ok((sample, recorded)) => {
                     let metric = spec.name.as_str();
                     if self.thresholds_watch(metric) {
@@ -84,6 +87,9 @@ impl Board {
     }
 }
 
+/// Whether a metric, as Prometheus would see it, fits to those of others. No lock may be held.
+type Others<'a> = &'a dyn Fn(&str, MetricType) -> Result<(), Rejection>;
+
 impl Metrics {
     fn record<'a>(
         &self,
@@ -91,13 +97,14 @@ impl Metrics {
         scratch: &'a mut String,
         now: Time,
         rules: &MetricRules,
+        others: Others<'_>,
     ) -> Result<(Sample<'a>, Recorded), Rejection> {
         let sample = Sample::checked(spec, scratch)?;
         if let Some(cell) = self.catalog.read().get(sample.name) {
             let recorded = cell.family.lock().record(&sample, now, rules.ttl, &self.capacity)?;
             return Ok((sample, recorded));
         }
-        self.record_first(&sample, now, rules).map(|recorded| (sample, recorded))
+        self.record_first(&sample, now, rules, others).map(|recorded| (sample, recorded))
     }
 
     /// The first sample of a metric makes it.
@@ -107,8 +114,10 @@ impl Metrics {
         sample: &Sample<'_>,
         now: Time,
         rules: &MetricRules,
+        others: Others<'_>,
     ) -> Result<Recorded, Rejection> {
         let kind = sample.update.kind();
+        others(&exposed_name(sample.name, kind), kind.exposed())?;
         let buckets = rules.buckets_of.get(sample.name).unwrap_or(&rules.buckets);
         let make = || MetricCell::new(Family::new(sample.name, kind, buckets));
         let mut catalog = self.catalog.write();

@@ -8,7 +8,7 @@ use super::{Histogram, Metric, MetricFamily, MetricType, MetricValue, Summary};
 use crate::domain::LabelSet;
 
 /// The most buckets or quantiles of one series: what is searched for each of them.
-const MAX_EDGES: usize = 1000;
+pub(super) const MAX_EDGES: usize = 1000;
 
 const TWICE: &str = "the same sample came before";
 
@@ -122,7 +122,8 @@ fn add_edge(edges: &mut Vec<(f64, f64)>, label: &str, edge: Option<f64>, value: 
     if edges.iter().any(|(known, _)| known.total_cmp(&edge).is_eq()) {
         return Err(TWICE.to_owned());
     }
-    if edges.len() >= MAX_EDGES {
+    // The writer adds the last one where it is missing.
+    if edges.len() >= MAX_EDGES && edge != f64::INFINITY {
         return Err(format!("more than {MAX_EDGES} values of {label}"));
     }
     edges.push((edge, value));

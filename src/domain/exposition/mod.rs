@@ -11,6 +11,7 @@ mod laws;
 mod line;
 mod number;
 mod parse;
+mod protobuf;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -19,8 +20,10 @@ use std::fmt;
 
 use super::LabelSet;
 
+pub use number::float_text;
 pub use parse::parse;
-pub use write::{Format, Writer};
+pub use protobuf::parse_protobuf;
+pub use write::{Format, Guest, Labels, Writer};
 
 /// What a metric is, in the format's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -26,6 +26,14 @@ pub(super) fn push_float(out: &mut String, value: f64) {
     }
 }
 
+/// The shortest text that reads as the same number, in Prometheus' words.
+#[must_use]
+pub fn float_text(value: f64) -> String {
+    let mut text = String::new();
+    push_float(&mut text, value);
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

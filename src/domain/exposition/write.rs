@@ -1,5 +1,9 @@
 //! Writing format 0.0.4 and OpenMetrics 1.0.
 
+use std::collections::{HashMap, HashSet};
+
+use foldhash::fast::RandomState;
+
 use super::{Metric, MetricFamily, MetricType, MetricValue, number::push_float};
 use crate::domain::label_set::push_escaped;
 
@@ -40,7 +44,33 @@ impl Format {
 pub struct Writer<'a> {
     out: &'a mut String,
     format: Format,
+    guests: Option<Guests<'a>>,
+    /// Names of families, for OpenMetrics.
+    names: HashMap<Box<str>, MetricType, RandomState>,
 }
+
+/// Families of others, that stand with those that are written under the same names.
+#[derive(Debug)]
+struct Guests<'a> {
+    all: Box<dyn Guest + 'a>,
+    /// The last family that was begun, if guests have it, too.
+    host: Option<(String, MetricType)>,
+    /// Labels of its samples.
+    labels: Labels,
+}
+
+/// Whoever has samples of families that others write, too.
+pub trait Guest: std::fmt::Debug {
+    /// Whether it has some of that name.
+    fn has(&self, name: &str) -> bool;
+    /// Writes samples of a family whose head is written, except those with such `labels`, if they are of its type.
+    fn join(&mut self, name: &str, kind: MetricType, labels: &Labels, writer: &mut Writer<'_>);
+    /// Writes all other families.
+    fn rest(&mut self, writer: &mut Writer<'_>);
+}
+
+/// Texts of sets of labels, without empty ones.
+pub type Labels = HashSet<Box<str>, RandomState>;
 
 /// A label that is not one of the series: `le` or `quantile`.
 pub(in crate::domain) type Edge = (&'static str, f64);
@@ -49,7 +79,24 @@ impl<'a> Writer<'a> {
     /// Appends to `out`.
     #[must_use]
     pub fn new(out: &'a mut String, format: Format) -> Self {
-        Self { out, format }
+        Self { out, format, guests: None, names: HashMap::default() }
+    }
+
+    /// Lets samples of others stand with the families that are written from now on, and all else of them before the end.
+    #[must_use]
+    pub fn with_guests(mut self, guests: impl Guest + 'a) -> Self {
+        self.guests = Some(Guests { all: Box::new(guests), host: None, labels: HashSet::default() });
+        self
+    }
+
+    /// Ends the family that is written: those who have samples of it, too, write theirs.
+    fn end_family(&mut self) {
+        let Some(mut guests) = self.guests.take() else { return };
+        if let Some((name, kind)) = guests.host.take() {
+            guests.all.join(&name, kind, &guests.labels, self);
+            guests.labels.clear();
+        }
+        self.guests = Some(guests);
     }
 
     /// A whole family.
@@ -60,19 +107,27 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// The lines before the samples. In OpenMetrics a counter's name is without `_total`; one that does not end so
-    /// is of unknown type there.
+    /// The lines before the samples. In OpenMetrics a counter's name is without `_total`; one that does not end so, or whose
+    /// name without it is another family's, is of unknown type there.
     pub fn head(&mut self, name: &str, kind: MetricType, help: Option<&str>) {
+        self.end_family();
+        if let Some(guests) = &mut self.guests {
+            guests.host = guests.all.has(name).then(|| (name.to_owned(), kind));
+        }
         let (name, word) = match self.format {
             Format::Text => (name, kind.as_str()),
             Format::OpenMetrics => {
-                match (kind, name.strip_suffix("_total").filter(|short| !short.is_empty())) {
+                let is_free = |short: &&str| !short.is_empty() && !self.names.contains_key(*short);
+                match (kind, name.strip_suffix("_total").filter(is_free)) {
                     (MetricType::Counter, Some(short)) => (short, kind.as_str()),
                     (MetricType::Counter, None) | (MetricType::Untyped, _) => (name, "unknown"),
                     _ => (name, kind.as_str()),
                 }
             }
         };
+        if self.format == Format::OpenMetrics {
+            self.names.insert(name.into(), kind);
+        }
         if let Some(help) = help {
             self.push(&["# HELP ", name, " "]);
             push_escaped(self.out, help, self.format == Format::OpenMetrics);
@@ -127,8 +182,18 @@ impl<'a> Writer<'a> {
         self.out.push_str(lines);
     }
 
+    /// What the family of that name is, where OpenMetrics would take it for part of the name of others.
+    #[must_use]
+    pub fn begun(&self, name: &str) -> Option<MetricType> {
+        self.names.get(name).copied()
+    }
+
     /// Ends the text.
-    pub fn finish(self) {
+    pub fn finish(mut self) {
+        self.end_family();
+        if let Some(mut guests) = self.guests.take() {
+            guests.all.rest(&mut self);
+        }
         if self.format == Format::OpenMetrics {
             self.out.push_str("# EOF\n");
         }
@@ -142,6 +207,12 @@ impl<'a> Writer<'a> {
     /// A line up to its value.
     #[inline]
     pub(in crate::domain) fn sample(&mut self, name: &str, suffix: &str, labels: &str, edge: Option<Edge>) {
+        if let Some(guests) = &mut self.guests
+            && guests.host.is_some()
+            && !guests.labels.contains(labels)
+        {
+            guests.labels.insert(labels.into());
+        }
         self.out.push_str(name);
         self.out.push_str(suffix);
         if labels.is_empty() && edge.is_none() {

@@ -82,6 +82,16 @@ impl<F> Catalog<F> {
         Some(family)
     }
 
+    /// The type of the metric that Prometheus sees under that name; of counters, with or without their ending.
+    #[must_use]
+    pub fn exposed_kind(&self, name: &str) -> Option<MetricKind> {
+        let owner = self.claimed.get(name)?.as_deref()?;
+        let (kind, _) = self.metrics.get(owner)?;
+        let exposed = exposed_name(owner, *kind);
+        (*exposed == *name || *kind == MetricKind::Counter && exposed.strip_suffix("_total") == Some(name))
+            .then_some(*kind)
+    }
+
     /// All metrics in the order of their names.
     pub fn iter(&self) -> impl Iterator<Item = &F> {
         self.names.iter().filter_map(|name| self.get(name))

@@ -12,7 +12,8 @@ use crate::domain::{
 const LINE: usize = 64;
 
 /// The name that Prometheus sees: counters end with `_total`, timers with `_seconds`.
-pub(super) fn exposed_name(name: &str, kind: MetricKind) -> Cow<'_, str> {
+#[must_use]
+pub fn exposed_name(name: &str, kind: MetricKind) -> Cow<'_, str> {
     let suffix = match kind {
         MetricKind::Counter => "_total",
         MetricKind::Gauge => "",
@@ -35,6 +36,18 @@ pub(super) fn claims(name: &str, kind: MetricKind) -> Vec<String> {
         MetricKind::Timer => &["", "_bucket", "_sum", "_count", "_created"],
     };
     suffixes.iter().map(|suffix| format!("{base}{suffix}")).collect()
+}
+
+impl MetricKind {
+    /// The type that Prometheus sees.
+    #[must_use]
+    pub const fn exposed(self) -> MetricType {
+        match self {
+            Self::Counter => MetricType::Counter,
+            Self::Gauge => MetricType::Gauge,
+            Self::Timer => MetricType::Histogram,
+        }
+    }
 }
 
 impl Family {

@@ -30,6 +30,7 @@ mod world;
 pub use buckets::{Buckets, BucketsSpec, ExponentialSpec};
 pub use capacity::{Capacity, CapacityFigures, SeriesLimits};
 pub use catalog::Catalog;
+pub use exposed::exposed_name;
 pub use family::{Family, Recorded};
 pub use rejection::{Rejection, RejectionCode};
 pub use sample::{Sample, Update};

@@ -73,6 +73,12 @@ pub struct Rejection {
 }
 
 impl Rejection {
+    /// Prometheus would see the metric under the name of another that is none of these.
+    #[must_use]
+    pub fn name_conflict(why: &impl fmt::Display) -> Self {
+        Self::new(RejectionCode::NameConflict, format!("name: {why}"))
+    }
+
     pub(super) fn new(code: RejectionCode, message: impl Into<String>) -> Self {
         Self { code, message: message.into() }
     }

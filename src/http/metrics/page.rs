@@ -5,7 +5,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{backups, breakers, health, limiters, pushed, schedules, telemetry};
+use super::{backups, breakers, groups, health, limiters, pushed, schedules, telemetry};
 use crate::{
     app::Board,
     domain::exposition::{Format, Writer},
@@ -25,7 +25,7 @@ fn text(board: &Board, format: Format) -> String {
     // About as long as the last one, and some more for what is new.
     let expected = board.metrics_page_bytes();
     let mut text = String::with_capacity(expected + expected / 16 + 16 * 1024);
-    let mut writer = Writer::new(&mut text, format);
+    let mut writer = Writer::new(&mut text, format).with_guests(board.push_groups_shown(format));
     telemetry::write(board, &mut writer);
     breakers::write(board, &mut writer);
     limiters::limiters(board, &mut writer);
@@ -35,6 +35,7 @@ fn text(board: &Board, format: Format) -> String {
     schedules::write(board, &mut writer);
     backups::write(board, &mut writer);
     pushed::write(board, &mut writer);
+    groups::write(board, &mut writer);
     board.metrics_write(&mut writer);
     writer.finish();
     board.note_metrics_page_bytes(text.len());

@@ -11,6 +11,7 @@ pub mod events;
 pub mod facts;
 pub mod idempotency;
 pub mod objects;
+pub mod push_groups;
 pub mod runs;
 pub mod series;
 pub mod states;
