@@ -410,11 +410,21 @@ class Board:
             self.outbox.landed(flight)
         return fields
 
-    def _lost(self, error: FuseboardUnavailable) -> None:
+    def expect_answer(self) -> None:
+        """Before a plain client asks: ``FuseboardUnavailable`` while the server is known to be away."""
+        if not self._ready:
+            self._get_ready()
+        self._gate()
+
+    def found_away(self, error: FuseboardUnavailable) -> None:
+        """Something got no answer: from now on this process decides by itself."""
         if not isinstance(error, Gated) and self.presence.lost(error.retry_after_seconds):
             logger.warning("fuseboard: the server is away, deciding locally: %s", error)
             self._buckets.clear()
             self.courier.wake()
+
+    def _lost(self, error: FuseboardUnavailable) -> None:
+        self.found_away(error)
         if self.settings.on_unavailable == "raise":
             raise error
 
