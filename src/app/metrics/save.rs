@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
 };
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::MetricCell;
@@ -39,27 +39,11 @@ type Row<'a> = (i64, LabelSet, i64, Option<i64>, &'a RawValue);
 
 /// Reads all of it.
 pub async fn read(connection: &mut Connection) -> Result<StoredMetrics, StoreError> {
-    #[derive(Deserialize)]
-    struct Key<'a>(
-        i64,
-        std::borrow::Cow<'a, str>,
-        serde::de::IgnoredAny,
-        serde::de::IgnoredAny,
-        serde::de::IgnoredAny,
-    );
-
     let metrics = series::metrics_load(connection).await?;
-    let (mut pages, mut after) = (Vec::new(), (i64::MIN, String::new()));
-    loop {
-        let page = series::series_load(connection, (after.0, &after.1), PAGE).await?;
-        let keys: Vec<Key<'_>> = serde_json::from_str(&page)?;
-        let count = keys.len();
-        let Some(Key(metric, labels, ..)) = keys.into_iter().next_back() else { break };
-        after = (metric, labels.into_owned());
-        pages.push(page);
-        if i64::try_from(count).unwrap_or(PAGE) < PAGE {
-            break;
-        }
+    let (mut pages, mut after) = (Vec::new(), Some((i64::MIN, String::new())));
+    while let Some((metric, labels)) = &after {
+        pages.push(series::series_load(connection, (*metric, labels), PAGE).await?);
+        after = series::series_key(connection, (*metric, labels), PAGE).await?;
     }
     Ok(StoredMetrics { metrics, series: pages })
 }

@@ -82,3 +82,20 @@ pub async fn series_load(
     .fetch_one(connection)
     .await?)
 }
+
+/// The `number`-th series after one: metric and labels.
+pub async fn series_key(
+    connection: &mut Connection,
+    after: (i64, &str),
+    number: i64,
+) -> Result<Option<(i64, String)>, StoreError> {
+    Ok(sqlx::query_as(
+        "SELECT metric, labels FROM series WHERE (metric, labels) > (?1, ?2)
+         ORDER BY metric, labels LIMIT 1 OFFSET ?3 - 1",
+    )
+    .bind(after.0)
+    .bind(after.1)
+    .bind(number)
+    .fetch_optional(connection)
+    .await?)
+}
