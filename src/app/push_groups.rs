@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 
 use super::{AppError, Board, thresholds::Observed};
 use crate::domain::{
-    GroupingKey, LabelSet, Seconds,
+    GroupingKey, LabelSet, Seconds, Time,
     exposition::{Format, MetricFamily, MetricType},
     push_group::{
         Body, GroupGuests, GroupLimits, GroupView, Groups, Place, PushRefusal, Stamp, Totals, Usage, Write,
@@ -190,7 +190,7 @@ impl Board {
         let body = Body::new(families, key, &self.push_groups.hasher)?;
         let place = Place { key, ttl: *ttl, stamp };
         let replaced = {
-            let mut groups = self.swept_groups();
+            let mut groups = self.groups_at(stamp.at);
             groups.push(place, body, write, &|name| self.kind_elsewhere(name))?
         };
         drop(replaced);
@@ -207,14 +207,14 @@ impl Board {
         let PushTarget { key, ttl, .. } = target;
         let totals = Totals::new(Body::without_instances(families, key, &self.push_groups.hasher)?)?;
         let place = Place { key, ttl: *ttl, stamp };
-        self.swept_groups().push_totals(place, client, &totals, &|name| self.kind_elsewhere(name))
+        self.groups_at(stamp.at).push_totals(place, client, &totals, &|name| self.kind_elsewhere(name))
     }
 
     /// Notes that a push could not be read.
     pub fn push_group_malformed(&self, target: &PushTarget) {
         self.push_groups.refuse(Reason::Malformed);
         let stamp = self.push_stamp();
-        self.swept_groups().fail(&target.key, stamp);
+        self.groups_at(stamp.at).fail(&target.key, stamp);
     }
 
     /// Deletes a group; of one that is summed, only what is remembered of the pusher, if one is named.
@@ -270,12 +270,14 @@ impl Board {
     /// The value of a series and how long ago it was pushed.
     #[must_use]
     pub fn push_groups_latest(&self, metric: &str, labels: &LabelSet) -> Option<(f64, Duration)> {
-        self.swept_groups().latest(metric, labels, self.clock.now())
+        let now = self.clock.now();
+        self.groups_at(now).latest(metric, labels, now)
     }
 
     /// Looks at all series of a metric.
     pub fn push_groups_each_latest(&self, metric: &str, look: impl FnMut(&LabelSet, f64, Duration)) {
-        self.swept_groups().each_latest(metric, self.clock.now(), look);
+        let now = self.clock.now();
+        self.groups_at(now).each_latest(metric, now, look);
     }
 
     fn push_stamp(&self) -> Stamp {
@@ -283,8 +285,13 @@ impl Board {
     }
 
     fn swept_groups(&self) -> parking_lot::MutexGuard<'_, Groups> {
+        self.groups_at(self.clock.now())
+    }
+
+    /// Groups, without those whose time is over.
+    fn groups_at(&self, now: Time) -> parking_lot::MutexGuard<'_, Groups> {
         let mut groups = self.push_groups.groups.lock();
-        let expired = groups.sweep(self.clock.now());
+        let expired = groups.sweep(now);
         if expired > 0 {
             self.push_groups.expired.fetch_add(u64::try_from(expired).unwrap_or_default(), Relaxed);
         }

@@ -71,7 +71,9 @@ where
     }
     let format = BodyFormat::of(&parts.headers)?;
     let body = read_body(state.body_limit, body).await?;
-    let families = format.parse(&body).inspect_err(|_| state.board.push_group_malformed(&target))?;
+    let families = format
+        .parse(&body, target.client.is_some())
+        .inspect_err(|_| state.board.push_group_malformed(&target))?;
     let write = if parts.method == Method::PUT { Write::Replace } else { Write::Merge };
     state.board.push_group_write(&target, families, write).await?;
     Ok(StatusCode::OK.into_response())
@@ -168,13 +170,14 @@ impl BodyFormat {
         Ok(Self::Text)
     }
 
-    fn parse(self, body: &[u8]) -> Result<Vec<MetricFamily>, Problem> {
+    /// `births`: it matters when series began.
+    fn parse(self, body: &[u8], births: bool) -> Result<Vec<MetricFamily>, Problem> {
         let limits = Limits::default();
         match self {
             Self::Text => parse(body, &limits).map_err(|error| {
                 Problem::new(Code::BadMetrics, format!("the body is not in the text format: {error}"))
             }),
-            Self::Protobuf => parse_protobuf(body, &limits).map_err(|error| {
+            Self::Protobuf => parse_protobuf(body, &limits, births).map_err(|error| {
                 let (number, message) = (error.line, error.message);
                 Problem::new(Code::BadMetrics, format!("the body cannot be read: metric {number}: {message}"))
             }),

@@ -21,10 +21,26 @@ struct LabelPair {
     value: Option<String>,
 }
 
+#[derive(Clone, Copy, PartialEq, Message)]
+struct TimestampMessage {
+    #[prost(int64, tag = "1")]
+    seconds: i64,
+    #[prost(int32, tag = "2")]
+    nanos: i32,
+}
+
 #[derive(Clone, PartialEq, Message)]
 struct NumberMessage {
     #[prost(double, optional, tag = "1")]
     value: Option<f64>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct CounterMessage {
+    #[prost(double, optional, tag = "1")]
+    value: Option<f64>,
+    #[prost(message, optional, tag = "3")]
+    created: Option<TimestampMessage>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -43,6 +59,8 @@ struct SummaryMessage {
     sample_sum: Option<f64>,
     #[prost(message, repeated, tag = "3")]
     quantile: Vec<QuantileMessage>,
+    #[prost(message, optional, tag = "4")]
+    created: Option<TimestampMessage>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -67,6 +85,8 @@ struct HistogramMessage {
     bucket: Vec<BucketMessage>,
     #[prost(sint32, optional, tag = "5")]
     schema: Option<i32>,
+    #[prost(message, optional, tag = "15")]
+    created: Option<TimestampMessage>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -76,7 +96,7 @@ struct MetricMessage {
     #[prost(message, optional, tag = "2")]
     gauge: Option<NumberMessage>,
     #[prost(message, optional, tag = "3")]
-    counter: Option<NumberMessage>,
+    counter: Option<CounterMessage>,
     #[prost(message, optional, tag = "4")]
     summary: Option<SummaryMessage>,
     #[prost(message, optional, tag = "5")]
@@ -99,9 +119,15 @@ struct FamilyMessage {
     metric: Vec<MetricMessage>,
 }
 
-/// Reads families. In the error, the line is the number of the family.
-pub fn parse_protobuf(mut bytes: &[u8], limits: &Limits) -> Result<Vec<MetricFamily>, ParseError> {
+/// Reads families. In the error, the line is the number of the family. With `births`, when series began is told as the text
+/// format does it: by gauges `…_created`.
+pub fn parse_protobuf(
+    mut bytes: &[u8],
+    limits: &Limits,
+    births: bool,
+) -> Result<Vec<MetricFamily>, ParseError> {
     let (mut families, mut names, mut samples) = (Vec::new(), HashSet::new(), 0);
+    let mut born = Vec::new();
     while !bytes.is_empty() {
         let line = families.len() + 1;
         let wrong = |message: String| ParseError { line, message };
@@ -110,14 +136,44 @@ pub fn parse_protobuf(mut bytes: &[u8], limits: &Limits) -> Result<Vec<MetricFam
         if samples > limits.samples {
             return Err(wrong(format!("more than {} samples", limits.samples)));
         }
+        let created: Vec<_> = message.metric.iter().map(MetricMessage::created).collect();
         let family = family(message, limits).map_err(wrong)?;
+        born.extend(births.then(|| births_of(&family, &created)).flatten());
         if !names.insert(family.name.clone()) {
             return Err(wrong(format!("the metric {:?} came before", family.name)));
         }
         families.push(family);
     }
     families.retain(|family| !family.metrics.is_empty());
+    families.extend(born.into_iter().filter(|family| !names.contains(&family.name)));
     Ok(families)
+}
+
+impl MetricMessage {
+    #[expect(clippy::cast_precision_loss, reason = "metrics are floats by their format")]
+    fn created(&self) -> Option<f64> {
+        let of_counter = || self.counter.as_ref()?.created;
+        let of_histogram = || self.histogram.as_ref()?.created;
+        let of_summary = || self.summary.as_ref()?.created;
+        let created = of_counter().or_else(of_histogram).or_else(of_summary)?;
+        Some(created.seconds as f64 + f64::from(created.nanos) / 1e9)
+    }
+}
+
+/// A gauge that says when the series of a family began.
+fn births_of(family: &MetricFamily, created: &[Option<f64>]) -> Option<MetricFamily> {
+    let base = match family.kind {
+        MetricType::Counter => family.name.strip_suffix("_total").unwrap_or(&family.name),
+        MetricType::Histogram | MetricType::Summary => &family.name,
+        MetricType::Gauge | MetricType::Untyped => return None,
+    };
+    let metric = |(metric, at): (&Metric, &Option<f64>)| {
+        let value = MetricValue::Number((*at)?);
+        Some(Metric { labels: metric.labels.clone(), value, timestamp_ms: metric.timestamp_ms })
+    };
+    let metrics: Vec<_> = family.metrics.iter().zip(created).filter_map(metric).collect();
+    let name = format!("{base}_created").into();
+    (!metrics.is_empty()).then_some(MetricFamily { name, help: None, kind: MetricType::Gauge, metrics })
 }
 
 fn family(message: FamilyMessage, limits: &Limits) -> Result<MetricFamily, String> {
@@ -171,7 +227,9 @@ fn metric(message: MetricMessage, kind: MetricType, limits: &Limits) -> Result<M
     let labels = LabelSet::from_pairs(pairs).map_err(|name| format!("the label {name:?} comes twice"))?;
     let number = |message: Option<NumberMessage>| message.map(|message| message.value.unwrap_or_default());
     let value = match kind {
-        MetricType::Counter => number(message.counter).map(MetricValue::Number),
+        MetricType::Counter => {
+            message.counter.map(|counter| MetricValue::Number(counter.value.unwrap_or_default()))
+        }
         MetricType::Gauge => number(message.gauge).map(MetricValue::Number),
         MetricType::Untyped => number(message.untyped).map(MetricValue::Number),
         MetricType::Histogram => message.histogram.map(histogram).transpose()?.map(MetricValue::Histogram),
@@ -217,4 +275,68 @@ fn edges(edges: Vec<(f64, f64)>, what: &str) -> Result<Vec<(f64, f64)>, String> 
         return Err(format!("{what} must be numbers, each once, at most {}", super::family::MAX_EDGES));
     }
     Ok(edges)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counter(value: f64, created: Option<i64>) -> Vec<u8> {
+        let created = created.map(|seconds| TimestampMessage { seconds, nanos: 500_000_000 });
+        let pair = LabelPair { name: Some("l".to_owned()), value: Some("m".to_owned()) };
+        let metric = MetricMessage {
+            label: vec![pair],
+            counter: Some(CounterMessage { value: Some(value), created }),
+            ..MetricMessage::default()
+        };
+        let name = Some("c_total".to_owned());
+        FamilyMessage { name, help: None, kind: Some(0), metric: vec![metric] }
+            .encode_length_delimited_to_vec()
+    }
+
+    #[test]
+    fn when_a_series_began_is_told_to_those_who_ask() {
+        let names = |bytes: &[u8], births: bool| -> Vec<_> {
+            let families = parse_protobuf(bytes, &Limits::default(), births).unwrap();
+            families.into_iter().map(|family| (family.name.to_string(), family.metrics)).collect()
+        };
+        let told = names(&counter(3.0, Some(7)), true);
+        assert_eq!(told[0].0, "c_total");
+        assert_eq!((told[1].0.as_str(), &told[1].1[0].value), ("c_created", &MetricValue::Number(7.5)));
+        assert_eq!(told[1].1[0].labels.as_str(), "l=\"m\"");
+        assert_eq!(names(&counter(3.0, Some(7)), false).len(), 1);
+        assert_eq!(names(&counter(3.0, None), true).len(), 1);
+    }
+
+    #[test]
+    fn what_is_not_one_of_its_parts_is_refused() {
+        let family = |change: fn(&mut FamilyMessage)| {
+            let mut message = FamilyMessage::decode_length_delimited(&*counter(1.0, None)).unwrap();
+            change(&mut message);
+            parse_protobuf(&message.encode_length_delimited_to_vec(), &Limits::default(), false)
+        };
+        assert!(family(|_| {}).is_ok());
+        let native = |family: &mut FamilyMessage| {
+            let histogram = HistogramMessage { schema: Some(3), ..HistogramMessage::default() };
+            family.kind = Some(4);
+            family.metric[0].histogram = Some(histogram);
+        };
+        for change in [
+            native,
+            |family: &mut FamilyMessage| family.name = None,
+            |family: &mut FamilyMessage| family.name = Some("a b".to_owned()),
+            |family: &mut FamilyMessage| family.kind = Some(1),
+            |family: &mut FamilyMessage| family.kind = Some(5),
+            |family: &mut FamilyMessage| family.kind = Some(99),
+            |family: &mut FamilyMessage| family.metric.push(family.metric[0].clone()),
+            |family: &mut FamilyMessage| family.metric[0].label[0].name = Some("__name__".to_owned()),
+            |family: &mut FamilyMessage| family.metric[0].label[0].name = Some("1".to_owned()),
+            |family: &mut FamilyMessage| {
+                let twice = family.metric[0].label[0].clone();
+                family.metric[0].label.push(twice);
+            },
+        ] {
+            assert!(family(change).is_err());
+        }
+    }
 }

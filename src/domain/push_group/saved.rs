@@ -31,7 +31,7 @@ pub struct SavedGroup {
     /// When the families were pushed, in the order of the text.
     stamps: Vec<Stamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    sources: Option<Vec<(Box<str>, Source)>>,
+    sources: Option<Vec<(Box<str>, Arc<Source>)>>,
     text: String,
 }
 
@@ -72,8 +72,7 @@ impl Groups {
         let group = self.by_key.get(key)?;
         let families =
             group.families.iter().filter_map(|name| self.index.get(group.id, name)).cloned().collect();
-        let owned = |(client, source): (&str, &Source)| (client.into(), source.clone());
-        let sources = group.sources.as_ref().map(|sources| sources.iter().map(owned).collect());
+        let sources = group.sources.as_ref().map(Sources::copy);
         let saved = SavedGroup {
             pushed_at: group.pushed_at,
             failed_at: group.failed_at,
@@ -120,7 +119,11 @@ impl Groups {
             self.by_key[number].families.insert(name);
         }
         let sources = saved.sources.map(|clients| {
-            let moved = |(client, source): (Box<str>, Source)| (client, source.moved(moved));
+            let moved = |(client, mut source): (Box<str>, Arc<Source>)| {
+                let at = moved(source.at);
+                Arc::make_mut(&mut source).at = at;
+                (client, source)
+            };
             Sources::restore(clients.into_iter().map(moved).collect())
         });
         usage.bytes += sources.as_ref().map_or(0, Sources::bytes);
@@ -130,12 +133,5 @@ impl Groups {
         self.time(number);
         self.set_usage(usage);
         Ok(misfits)
-    }
-}
-
-impl Source {
-    fn moved(mut self, moved: impl Fn(Time) -> Time) -> Self {
-        self.at = moved(self.at);
-        self
     }
 }

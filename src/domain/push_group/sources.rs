@@ -28,7 +28,7 @@ const LAST_BYTES: usize = 64;
 /// Pushers of one group.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sources {
-    clients: HashMap<Box<str>, Source, RandomState>,
+    clients: HashMap<Box<str>, Arc<Source>, RandomState>,
     /// None has been silent for longer.
     oldest: Option<Time>,
 }
@@ -243,12 +243,14 @@ impl Sources {
     /// The pusher, known or not.
     pub(super) fn at(&mut self, client: &str, now: Time) -> &mut Source {
         self.oldest.get_or_insert(now);
-        self.clients.entry(client.into()).or_insert_with(|| Source { at: now, last: HashMap::default() })
+        let new = || Arc::new(Source { at: now, last: HashMap::default() });
+        // Whoever saves it meanwhile keeps what it has.
+        Arc::make_mut(self.clients.entry(client.into()).or_insert_with(new))
     }
 
     /// The pusher, if it is known.
     pub(super) fn get(&self, client: &str) -> Option<&Source> {
-        self.clients.get(client)
+        self.clients.get(client).map(|source| &**source)
     }
 
     /// Forgets a pusher; whether it was known.
@@ -256,11 +258,13 @@ impl Sources {
         self.clients.remove(client).is_some()
     }
 
+    /// Whether some may have been silent for long.
+    pub(super) fn are_due(&self, now: Time) -> bool {
+        self.oldest.is_some_and(|oldest| now.since(oldest) >= REMEMBERED)
+    }
+
     /// Forgets those that have been silent for long; whether there were any.
     pub(super) fn sweep(&mut self, now: Time) -> bool {
-        if self.oldest.is_none_or(|oldest| now.since(oldest) < REMEMBERED) {
-            return false;
-        }
         let before = self.clients.len();
         self.clients.retain(|_, source| now.since(source.at) < REMEMBERED);
         self.oldest = self.clients.values().map(|source| source.at).min();
@@ -277,11 +281,12 @@ impl Sources {
         self.clients.iter().map(|(client, source)| client.len() + source.bytes()).sum()
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Source)> {
-        self.clients.iter().map(|(client, source)| (&**client, source))
+    /// All of them, as they are now.
+    pub(super) fn copy(&self) -> Vec<(Box<str>, Arc<Source>)> {
+        self.clients.iter().map(|(client, source)| (client.clone(), source.clone())).collect()
     }
 
-    pub(super) fn restore(clients: Vec<(Box<str>, Source)>) -> Self {
+    pub(super) fn restore(clients: Vec<(Box<str>, Arc<Source>)>) -> Self {
         let oldest = clients.iter().map(|(_, source)| source.at).min();
         Self { clients: clients.into_iter().collect(), oldest }
     }

@@ -103,7 +103,10 @@ impl Groups {
     }
 
     fn forget_silent(&mut self, place: Place<'_>) {
-        self.change_sources(place.key, |sources| sources.sweep(place.stamp.at));
+        let sources = self.by_key.get(place.key).and_then(|group| group.sources.as_ref());
+        if sources.is_some_and(|sources| sources.are_due(place.stamp.at)) {
+            self.change_sources(place.key, |sources| sources.sweep(place.stamp.at));
+        }
     }
 
     fn change_sources(&mut self, key: &GroupingKey, change: impl FnOnce(&mut Sources) -> bool) -> bool {
