@@ -103,6 +103,7 @@ bench: ## Measure: the core, the server under load beside a bare axum, start and
 	"$(PYTHON)" benches/load/run.py
 	"$(PYTHON)" benches/load/startup.py
 	"$(PYTHON)" benches/load/checks.py
+	"$(PYTHON)" benches/load/alerts.py
 	"$(PYTHON)" benches/load/backups.py
 	"$(PYTHON)" benches/load/metrics.py
 

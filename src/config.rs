@@ -1,5 +1,6 @@
 //! All that can be set from outside, read once: flag over environment over file over default.
 
+mod alerts;
 mod backup;
 mod backup_keys;
 mod metrics;
@@ -14,6 +15,7 @@ use std::{
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
+pub use alerts::AlertsSection;
 pub use backup::BackupSection;
 pub use backup_keys::BackupKeyArgs;
 pub use metrics::MetricsSection;
@@ -30,6 +32,7 @@ use crate::{
         retention::{RetentionPolicy, RetentionSpec},
         retry::{RetryPolicyConfig, RetryPolicySpec},
         schedule::{ScheduleConfig, ScheduleSpec},
+        threshold::{ThresholdConfig, ThresholdSpec, own::OwnMetric},
     },
     http::json::with_suggestion,
     outbound::{Policy, policy::network},
@@ -109,6 +112,10 @@ pub struct File {
     pub gates: BTreeMap<String, GateSpec>,
     /// Schedules that exist after the start, by name.
     pub schedules: BTreeMap<String, ScheduleSpec>,
+    /// Thresholds that exist after the start, by id.
+    pub thresholds: BTreeMap<String, ThresholdSpec>,
+    /// How alerts are kept, and which come without being declared.
+    pub alerts: AlertsSection,
     /// Policies of retention that exist after the start, by type of backups.
     pub retention: BTreeMap<String, RetentionSpec>,
     /// The seed's section: breakers and rate limits in its words.
@@ -187,6 +194,10 @@ pub struct LimitsSection {
     pub max_push_group_bytes: Option<usize>,
     /// Calls that have entered and not reported.
     pub max_calls_in_flight: Option<usize>,
+    /// Thresholds.
+    pub max_thresholds: Option<usize>,
+    /// Series that one threshold remembers.
+    pub max_series_per_threshold: Option<usize>,
     /// Alerts from outside that are firing.
     pub max_external_alerts: Option<usize>,
     /// Events kept for the whole board.
@@ -277,7 +288,7 @@ pub struct HealthChecksSection {
     pub enabled: Option<bool>,
     /// How often the application sends a result for each of `checks`; one that is three times as old is stale.
     pub interval_seconds: Option<Seconds>,
-    /// Whether red ones alert; accepted, in force with a later version.
+    /// Whether red ones alert: switches `builtin.check_red` on or off, whatever `[alerts]` says.
     pub alert_on_failure: Option<bool>,
     /// Push checks that exist after the start, unless they are declared otherwise.
     pub checks: Vec<String>,
@@ -312,6 +323,10 @@ pub struct Declarations {
     pub gates: Vec<(Name, GateSpec)>,
     /// Schedules.
     pub schedules: Vec<(Name, ScheduleSpec)>,
+    /// Thresholds.
+    pub thresholds: Vec<(Name, ThresholdSpec)>,
+    /// The board's own thresholds that are on.
+    pub built_in_thresholds: Vec<OwnMetric>,
     /// Policies of retention.
     pub retention: Vec<(Name, RetentionSpec)>,
     /// What new metrics are like.
@@ -468,6 +483,12 @@ impl Config {
                 max_retention_policies: bounds
                     .max_retention_policies
                     .unwrap_or(defaults.max_retention_policies),
+                max_thresholds: bounds.max_thresholds.unwrap_or(defaults.max_thresholds),
+                max_series_per_threshold: bounds
+                    .max_series_per_threshold
+                    .unwrap_or(defaults.max_series_per_threshold),
+                max_alerts: file.alerts.max_alerts.unwrap_or(defaults.max_alerts),
+                alerts_retention: file.alerts.retention()?.unwrap_or(defaults.alerts_retention),
                 max_external_alerts: bounds.max_external_alerts.unwrap_or(defaults.max_external_alerts),
                 max_events: bounds.max_events.unwrap_or(defaults.max_events),
                 max_events_per_resource: bounds
@@ -551,6 +572,10 @@ impl File {
             // Its path is that of gates without a name.
             return Err(ConfigError("[gates.evaluate]: the name is taken; choose another one".to_owned()));
         }
+        let mut thresholds = BTreeMap::new();
+        for (id, spec) in &self.thresholds {
+            thresholds.insert(id.clone(), alerts::completed(id, spec.clone())?);
+        }
         breakers.extend(self.breakers.clone());
         limiters.extend(self.limiters.clone());
         Ok(Declarations {
@@ -571,6 +596,8 @@ impl File {
                 RetentionPolicy::try_from(spec).map(drop)
             })?,
             metrics: self.metrics.rules()?,
+            thresholds: checked("thresholds", thresholds, |spec| ThresholdConfig::try_from(spec).map(drop))?,
+            built_in_thresholds: self.alerts.built_in(self.health_checks.alert_on_failure)?,
             breakers_enabled: seed.circuit_breaker_enabled,
             checks_enabled: self.health_checks.enabled.unwrap_or(true),
         })
@@ -625,7 +652,7 @@ mod tests {
         assert!(!declared.breakers.is_empty() && !declared.limiters.is_empty());
         assert!(!declared.checks.is_empty() && !declared.gates.is_empty());
         assert!(!declared.seed_checks.is_empty());
-        assert!(!declared.schedules.is_empty());
+        assert!(!declared.schedules.is_empty() && !declared.thresholds.is_empty());
     }
 
     #[test]

@@ -39,6 +39,8 @@ enum Command {
     Breaker(cli::breaker::BreakerArgs),
     /// List and show limiters of a running server, and make everybody wait
     Limiter(cli::limiter::LimiterArgs),
+    /// List, show and acknowledge alerts of a running server, check values, and declare thresholds
+    Alert(cli::alert::AlertArgs),
     /// List and show schedules of a running server and their runs, and run them now
     Schedule(cli::schedule::ScheduleArgs),
     /// Store documents on a running server, and get them back
@@ -95,6 +97,7 @@ fn run(command: Command) -> Result<ExitCode, String> {
         Command::Ready(args) => cli::ready::run(&args),
         Command::Breaker(args) => return Ok(cli::breaker::run(&args)),
         Command::Limiter(args) => return Ok(cli::limiter::run(&args)),
+        Command::Alert(args) => return Ok(cli::alert::run(&args)),
         Command::Schedule(args) => return Ok(cli::schedule::run(&args)),
         Command::Backup(args) => return Ok(cli::backup::run(&args)),
         Command::Export(args) => return Ok(cli::export::run(&args)),

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
 };
 
 use crate::{
@@ -59,6 +59,8 @@ pub struct Telemetry {
     pub checks: CheckGauges,
     /// What was done with backups.
     pub backups: BackupCounters,
+    /// Thresholds and alerts.
+    pub alerts: AlertFigures,
     /// Failed or late steps of background tasks.
     pub task_failures: IntCounterVec,
 }
@@ -91,6 +93,53 @@ impl BackupCounters {
     /// Notes what a verification found.
     pub fn verified(&self, is_whole: bool) {
         self.verifications.with_label_values(&[if is_whole { "valid" } else { "damaged" }]).inc();
+    }
+}
+
+/// Thresholds and alerts.
+#[derive(Debug)]
+pub struct AlertFigures {
+    /// Values that thresholds were shown.
+    pub evaluations: IntCounter,
+    /// Series that a threshold did not remember because it has too many.
+    pub refused_series: IntCounter,
+    /// What happened to alerts, by event.
+    pub transitions: IntCounterVec,
+    /// Alerts that are firing, by level.
+    pub firing: IntGaugeVec,
+    /// Thresholds.
+    pub thresholds: IntGauge,
+    /// Series that thresholds remember.
+    pub series: IntGauge,
+}
+
+fn build_info() -> Result<IntGauge, prometheus::Error> {
+    let info = Opts::new("fuseboard_build_info", "Version of the server; always 1.");
+    let build = IntGauge::with_opts(info.const_label("version", env!("CARGO_PKG_VERSION")))?;
+    build.set(1);
+    Ok(build)
+}
+
+impl AlertFigures {
+    fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let counter = |name: &str, help: &str| register(registry, IntCounter::new(name, help)?);
+        let gauge = |name: &str, help: &str| register(registry, IntGauge::new(name, help)?);
+        let transitions = Opts::new("fuseboard_alert_transitions_total", "What happened to alerts.");
+        let firing = Opts::new("fuseboard_alerts_firing", "Alerts that are firing.");
+        Ok(Self {
+            evaluations: counter(
+                "fuseboard_threshold_evaluations_total",
+                "Values that thresholds were shown.",
+            )?,
+            refused_series: counter(
+                "fuseboard_threshold_series_refused_total",
+                "Values of series that a threshold did not remember because it has too many.",
+            )?,
+            transitions: register(registry, IntCounterVec::new(transitions, &["kind"])?)?,
+            firing: register(registry, IntGaugeVec::new(firing, &["level"])?)?,
+            thresholds: gauge("fuseboard_thresholds", "Thresholds, the board's own included.")?,
+            series: gauge("fuseboard_threshold_series", "Series that thresholds remember.")?,
+        })
     }
 }
 
@@ -139,12 +188,7 @@ impl Telemetry {
     /// All metrics, for these routes.
     pub fn new(routes: &[&'static str]) -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
-        let build = IntGauge::with_opts(
-            Opts::new("fuseboard_build_info", "Version of the server; always 1.")
-                .const_label("version", env!("CARGO_PKG_VERSION")),
-        )?;
-        build.set(1);
-        registry.register(Box::new(build))?;
+        register(&registry, build_info()?)?;
         registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
         let counter = |name: &str, help: &str| register(&registry, IntCounter::new(name, help)?);
         let gauge = |name: &str, help: &str| register(&registry, IntGauge::new(name, help)?);
@@ -231,6 +275,7 @@ impl Telemetry {
             )?,
             checks: CheckGauges::new(&registry)?,
             backups: BackupCounters::new(&registry)?,
+            alerts: AlertFigures::new(&registry)?,
             task_failures: counters(
                 "fuseboard_task_failures_total",
                 "Background steps that failed, panicked or took too long.",

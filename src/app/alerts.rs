@@ -1,10 +1,11 @@
 //! Alerts: those that are firing and those that were lately, how they are told, and how they get to the disk.
 //!
 //! What happens to an alert goes through the journal, in one transaction with its event. Only then it is published here:
-//! nobody is told of an alert that a crash could take back. `alerts/` has [`external`] for those from outside and [`view`]
-//! for what clients see.
+//! nobody is told of an alert that a crash could take back. `alerts/` has [`external`] for those from outside, [`history`]
+//! for lists, acknowledgements and what is forgotten, and [`view`] for what clients see.
 
 pub mod external;
+pub mod history;
 mod restore;
 pub mod view;
 mod write;
@@ -31,8 +32,12 @@ pub use self::{
 pub(super) use restore::{read, restore};
 
 use self::external::External;
+pub use self::history::AlertQuery;
 use super::{Board, journal::NewEvent};
-use crate::domain::{Name, alert::Alert};
+use crate::domain::{
+    Name,
+    alert::{Alert, AlertLevel},
+};
 
 /// How long alerts are remembered here after they were over.
 const REMEMBERED: Duration = Duration::from_secs(3600);
@@ -118,6 +123,33 @@ impl Alerts {
         self.next_id.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// A live alert as it is on disk.
+    #[must_use]
+    pub fn get(&self, id: i64) -> Option<Arc<Alert>> {
+        let live = self.live.lock();
+        live.firing.get(&id).or_else(|| live.resolved.iter().rfind(|alert| alert.id == id)).cloned()
+    }
+
+    /// How many are firing, by level.
+    #[must_use]
+    pub fn count_firing(&self) -> [(AlertLevel, usize); 4] {
+        let live = self.live.lock();
+        AlertLevel::ALL
+            .map(|level| (level, live.firing.values().filter(|alert| alert.level == level).count()))
+    }
+
+    /// Forgets those that are not firing.
+    pub(super) fn forget(&self, is_gone: impl Fn(&Alert) -> bool) {
+        self.live.lock().resolved.retain(|alert| !is_gone(alert));
+    }
+
+    /// The value and the message of one that is firing are others; that is not news.
+    pub(super) fn refresh(&self, alert: &Arc<Alert>) {
+        if let Some(old) = self.live.lock().firing.get_mut(&alert.id) {
+            *old = Arc::new(Alert { acknowledged: old.acknowledged.clone(), ..Alert::clone(alert) });
+        }
+    }
+
     /// The last id that was given.
     pub(super) fn last_id(&self) -> i64 {
         self.next_id.load(Ordering::Relaxed) - 1
@@ -154,6 +186,17 @@ pub enum Happened {
 }
 
 impl Happened {
+    /// In a word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Firing => "firing",
+            Self::Updated => "updated",
+            Self::Acknowledged => "acknowledged",
+            Self::Resolved => "resolved",
+        }
+    }
+
     /// The kind of its event.
     #[must_use]
     pub const fn event(self) -> &'static str {
@@ -169,6 +212,7 @@ impl Happened {
 impl Board {
     /// Records what happened to an alert. Returns the place in the journal: once that is durable, the alert is.
     pub(super) fn record_alert(&self, happened: Happened, alert: &Arc<Alert>, series: Vec<SeriesRow>) -> i64 {
+        self.telemetry.alerts.transitions.with_label_values(&[happened.as_str()]).inc();
         let write = AlertWrite { alert: Some((Arc::clone(alert), true)), series };
         // A number is a name.
         let Ok(name) = Name::try_from(alert.id.to_string()) else { return 0 };

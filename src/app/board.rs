@@ -15,6 +15,7 @@ use super::{
     retry_policies::RetryPolicyCell,
     schedules::ScheduleCell,
     text::hex,
+    thresholds::ThresholdCell,
 };
 use crate::store::sqlite::definitions::{KindRow, definitions_by_kind};
 
@@ -53,7 +54,7 @@ where
 }
 
 /// The fields in an order in which whatever refers to something comes after it.
-pub const SECTIONS: [Section; 7] = [
+pub const SECTIONS: [Section; 8] = [
     Section::of::<BreakerCell>("breakers", "/v1/breakers"),
     Section::of::<LimiterCell>("limiters", "/v1/limiters"),
     Section::of::<RetryPolicyCell>("retry_policies", "/v1/retry-policies"),
@@ -61,6 +62,7 @@ pub const SECTIONS: [Section; 7] = [
     Section::of::<GateCell>("gates", "/v1/gates"),
     Section::of::<RetentionCell>("retention", "/v1/retention"),
     Section::of::<ScheduleCell>("schedules", "/v1/schedules"),
+    Section::of::<ThresholdCell>("thresholds", "/v1/thresholds"),
 ];
 
 /// The document, in pieces that follow each other. Equal boards have equal bytes.
@@ -119,7 +121,7 @@ mod tests {
         assert_eq!(
             std::str::from_utf8(&text).unwrap(),
             "{\"format\":\"fuseboard/1\",\"breakers\":{},\"limiters\":{},\"retry_policies\":{},\"checks\":{},\
-             \"gates\":{\"g\":{\"checks\":[\"a\"]}},\"retention\":{},\"schedules\":{},\"novelty\":{\"x\":{}}}"
+             \"gates\":{\"g\":{\"checks\":[\"a\"]}},\"retention\":{},\"schedules\":{},\"thresholds\":{},\"novelty\":{\"x\":{}}}"
         );
     }
 }

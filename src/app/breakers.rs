@@ -63,6 +63,10 @@ impl Resource for BreakerCell {
         self.touch(board);
     }
 
+    fn removed(&self, board: &Board) {
+        board.own_breaker(&self.name, None, "");
+    }
+
     fn name(&self) -> &Name {
         &self.name
     }

@@ -99,6 +99,7 @@ impl Resource for CheckCell {
     fn removed(&self, board: &Board) {
         board.pings.remove(self.key);
         board.results.forget(&self.name);
+        board.own_check(&self.name, None, "");
     }
 
     fn reconfigure(self: &Arc<Self>, board: &Board, config: CheckConfig) {
@@ -141,6 +142,11 @@ impl CheckCell {
             ended: Notify::new(),
             inner: Mutex::new(inner),
         }
+    }
+
+    /// Reads the check as it is, without bringing it up to date.
+    pub(super) fn peek<T>(&self, read: impl FnOnce(&Check) -> T) -> T {
+        read(&self.inner.lock().check)
     }
 
     /// Goes with time from here on.

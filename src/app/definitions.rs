@@ -49,6 +49,15 @@ pub trait Resource: Send + Sync + Sized + 'static {
     fn settle(self: &Arc<Self>, _: &Arc<Board>) -> impl Future<Output = Result<(), AppError>> + Send {
         std::future::ready(Ok(()))
     }
+    /// The configuration of a resource that is there without being declared.
+    #[must_use]
+    fn preset(_: &Board, _: &str) -> Option<Self::Config> {
+        None
+    }
+    /// Its declaration was deleted, and it is one that is there without: takes over that configuration.
+    fn reset(self: &Arc<Self>, board: &Board, config: Self::Config) {
+        self.reconfigure(board, config);
+    }
     /// Its name.
     fn name(&self) -> &Name;
     /// Its configuration.
@@ -149,7 +158,9 @@ impl Board {
             .write_then(
                 move |connection| {
                     Box::pin(async move {
-                        let present = definitions::definition_get(connection, R::KIND, key.as_str()).await?;
+                        let present = definitions::definition_get(connection, R::KIND, key.as_str())
+                            .await?
+                            .or_else(|| Some(document::<R>(&R::preset(&live, key.as_str())?)));
                         let stored = match (&present, &on_existing) {
                             (Some(_), OnExisting::Keep) => Stored { existed: true, changed: false },
                             (present, OnExisting::Replace(precondition)) => {
@@ -219,13 +230,16 @@ impl Board {
             .writer
             .write_then(
                 {
-                    let key = key.clone();
+                    let (key, live) = (key.clone(), Arc::clone(self));
                     move |connection| {
                         Box::pin(async move {
                             let present =
                                 definitions::definition_get(connection, R::KIND, key.as_str()).await?;
                             if present.is_none() {
-                                return Ok(Err(not_found::<R>(key.as_str())));
+                                return Ok(Err(match R::preset(&live, key.as_str()) {
+                                    Some(_) => AppError::BuiltIn { what: R::KIND, name: key.clone() },
+                                    None => not_found::<R>(key.as_str()),
+                                }));
                             }
                             if let Err(refusal) = precondition.check(present.as_deref()) {
                                 return Ok(Err(refusal));
@@ -240,8 +254,17 @@ impl Board {
                 },
                 move |deleted| {
                     deleted.map(|()| {
-                        if let Some(resource) = R::registry(&board).remove(key.as_str()) {
-                            resource.removed(&board);
+                        match R::preset(&board, key.as_str()) {
+                            Some(config) => {
+                                if let Some(resource) = R::registry(&board).get(key.as_str()) {
+                                    resource.reset(&board, config);
+                                }
+                            }
+                            None => {
+                                if let Some(resource) = R::registry(&board).remove(key.as_str()) {
+                                    resource.removed(&board);
+                                }
+                            }
                         }
                         board.record_change::<R>(&key, Change::Deleted, &serde_json::json!({}));
                     })
@@ -293,6 +316,9 @@ impl Change {
             ("retention", Self::Created) => "retention.created",
             ("retention", Self::Updated) => "retention.updated",
             ("retention", Self::Deleted) => "retention.deleted",
+            ("threshold", Self::Created) => "threshold.created",
+            ("threshold", Self::Updated) => "threshold.updated",
+            ("threshold", Self::Deleted) => "threshold.deleted",
             (_, Self::Created) => "retry_policy.created",
             (_, Self::Updated) => "retry_policy.updated",
             (_, Self::Deleted) => "retry_policy.deleted",

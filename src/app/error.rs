@@ -57,6 +57,20 @@ pub enum AppError {
         /// When to try again.
         retry_after: Duration,
     },
+    /// It is there without being declared, and cannot go.
+    #[error("the {what} \"{name}\" is built in; declare it with enabled = false to switch it off")]
+    BuiltIn {
+        /// Kind of the resource.
+        what: &'static str,
+        /// Its name.
+        name: Name,
+    },
+    /// An alert that is firing stays in the history.
+    #[error("the alert {id} is firing; only alerts that are over can be deleted")]
+    StillFiring {
+        /// Which.
+        id: i64,
+    },
     /// A schedule cannot run again yet.
     #[error("run {run_id} of this schedule goes on")]
     StillRunning {

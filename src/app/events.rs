@@ -23,7 +23,8 @@ pub struct EventView {
     pub at: Timestamp,
     /// What: `breaker.transition`, `limiter.penalized`, `limiter.created` …
     pub kind: String,
-    /// Kind of the resource: `breaker`, `limiter`, `retry_policy`, `check`, `gate`, `schedule`, `backup`, `retention`.
+    /// Kind of the resource: `breaker`, `limiter`, `retry_policy`, `check`, `gate`, `schedule`, `backup`, `retention`,
+    /// `threshold`, `alert`.
     pub resource: String,
     /// Name of the resource.
     pub name: String,
@@ -140,7 +141,7 @@ impl Board {
 
     /// Lets events that are on their way reach the disk first, so that a reader sees its own writes. A disk
     /// that takes none does not hold the reader up.
-    async fn journal_settled(&self) {
+    pub(super) async fn journal_settled(&self) {
         let latest = *self.journal.latest().borrow();
         drop(self.journal.durable(latest).await);
     }

@@ -177,6 +177,12 @@ impl Journal {
         *self.latest.borrow()
     }
 
+    /// The id of the newest entry, told or not.
+    #[must_use]
+    pub fn newest(&self) -> i64 {
+        self.inner.lock().next_id - 1
+    }
+
     /// Whether everything up to `id` is on disk.
     #[must_use]
     pub fn is_durable(&self, id: i64) -> bool {

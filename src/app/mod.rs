@@ -60,6 +60,7 @@ use push_groups::PushGroups;
 use retention::RetentionCell;
 use retry_policies::RetryPolicyCell;
 use schedules::{ScheduleCell, runs::ScheduleRuns};
+use thresholds::{ThresholdCell, Watched};
 use timers::Timers;
 use tokens::Tokens;
 
@@ -94,6 +95,14 @@ pub struct Limits {
     pub max_retention_policies: usize,
     /// Types of backups.
     pub max_backup_types: usize,
+    /// Thresholds.
+    pub max_thresholds: usize,
+    /// Series that one threshold remembers: those that breach it or did lately, and with `no_data = "alert"` all.
+    pub max_series_per_threshold: usize,
+    /// Alerts kept that are over.
+    pub max_alerts: usize,
+    /// How long they are kept.
+    pub alerts_retention: Duration,
     /// Alerts from outside that are firing.
     pub max_external_alerts: usize,
     /// Events kept for the whole board.
@@ -119,6 +128,10 @@ impl Default for Limits {
             max_schedules: 10_000,
             max_retention_policies: 10_000,
             max_backup_types: 10_000,
+            max_thresholds: 10_000,
+            max_series_per_threshold: 10_000,
+            max_alerts: 100_000,
+            alerts_retention: Duration::from_secs(90 * 86_400),
             max_external_alerts: 10_000,
             max_events: 1_000_000,
             max_events_per_resource: 1_000,
@@ -167,6 +180,10 @@ pub struct Board {
     pub schedules: Registry<ScheduleCell>,
     /// Runs of schedules.
     pub schedule_runs: ScheduleRuns,
+    /// Thresholds by id.
+    pub thresholds: Registry<ThresholdCell>,
+    /// Which of them look at what.
+    pub watched: Watched,
     /// Alerts.
     pub alerts: Alerts,
     /// What happened.
@@ -228,6 +245,8 @@ impl Board {
             calls: CallTable::new(loaded.call_key(), loaded.next_call()),
             schedules: Registry::default(),
             schedule_runs: ScheduleRuns::default(),
+            thresholds: Registry::default(),
+            watched: Watched::default(),
             alerts: Alerts::new(loaded.last_alert()),
             journal: Journal::new(loaded.last_event()),
             answers: Arc::default(),
@@ -282,6 +301,12 @@ impl Board {
         gauge(&self.telemetry.writer_queue, health.depth());
         gauge(&self.telemetry.journal_waiting, waiting);
         gauge(&self.telemetry.journal_dropped, usize::try_from(dropped).unwrap_or(usize::MAX));
+        let alerts = &self.telemetry.alerts;
+        gauge(&alerts.thresholds, self.thresholds.len());
+        gauge(&alerts.series, self.watched.remembered());
+        for (level, count) in self.alerts.count_firing() {
+            gauge(&alerts.firing.with_label_values(&[level.as_str()]), count);
+        }
         let (running, in_line) = self.runs.load();
         let (unsaved, lost) = self.results.backlog();
         gauge(&self.telemetry.checks.runs_in_flight, running);

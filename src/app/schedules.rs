@@ -91,6 +91,10 @@ impl Resource for ScheduleCell {
         board.schedule_step(self, Asked::Nothing, None).await.map(drop)
     }
 
+    fn removed(&self, board: &Board) {
+        board.own_schedule(&self.name, false, String::new);
+    }
+
     fn name(&self) -> &Name {
         &self.name
     }

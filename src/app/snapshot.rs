@@ -26,6 +26,7 @@ use super::{
     retention::RetentionCell,
     retry_policies::RetryPolicyCell,
     schedules::{self, StoredSchedules},
+    thresholds::{self, ThresholdCell},
 };
 use crate::{
     clock::{Clock, Origin},
@@ -39,6 +40,7 @@ use crate::{
     store::{
         Connection, Pairs, Store, StoreError, random,
         sqlite::{
+            alerts::series_put as threshold_series_put,
             blobs, board, checks, definitions, events, idempotency, series, states,
             tokens::{TokenRow, tokens_list},
         },
@@ -95,6 +97,7 @@ pub(super) struct Loaded {
     alerts: StoredAlerts,
     metrics: StoredMetrics,
     push_groups: StoredGroups,
+    thresholds: Pairs,
 }
 
 impl Loaded {
@@ -171,6 +174,7 @@ pub(super) async fn read(store: &Store, clock: &Clock) -> Result<(Loaded, u64), 
                     ping_secret,
                     tokens: tokens_list(&mut *connection).await?,
                     schedules: schedules::read(connection).await?,
+                    thresholds: definitions::definitions_load(connection, ThresholdCell::KIND).await?,
                     alerts: alerts::read(connection, here.wall_nanos()).await?,
                     metrics: metrics::read(connection).await?,
                     push_groups: push_groups::read(connection).await?,
@@ -237,6 +241,7 @@ pub(super) async fn restore(board: &Arc<Board>, mut loaded: Loaded) -> Result<()
     }
     schedules::restore(board, &loaded.schedules, &configs).await?;
     alerts::restore(board, &loaded.alerts)?;
+    thresholds::restore(board, &loaded.thresholds, &configs, loaded.alerts.series(), shift)?;
     if shift != 0 {
         // The steady clock has another zero now: all saved times are written anew, together with it.
         save_all(board, None, shift).await?;
@@ -540,6 +545,13 @@ async fn save_all(board: &Arc<Board>, stop: Option<Stop>, shift: i64) -> Result<
         .collect();
     let marks = text(&marks)?;
     let groups = if stop.is_some() { None } else { Some(board.push_groups_rows()?) };
+    // Everything of alerts is in the journal, so only another zero of the clock changes what is stored.
+    let series: Vec<_> = if stop.is_some() {
+        Vec::new()
+    } else {
+        board.thresholds.all().iter().flat_map(|cell| cell.rows()).collect()
+    };
+    let series = text(&series)?;
     let origin = text(&board.clock.origin())?;
     let stop = stop.as_ref().map(text).transpose()?;
     board
@@ -556,6 +568,7 @@ async fn save_all(board: &Arc<Board>, stop: Option<Stop>, shift: i64) -> Result<
                 if let Some(groups) = groups {
                     groups.write(connection).await?;
                 }
+                threshold_series_put(connection, &series).await?;
                 board::board_put(connection, "origin", &origin).await?;
                 if let Some(stop) = stop {
                     board::board_put(connection, "stop", &stop).await?;

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use fuseboard::domain::Name;
 
+pub mod alert;
 pub mod api;
 pub mod backup;
 pub mod breaker;

@@ -144,4 +144,10 @@ impl Alert {
     pub fn is_firing(&self) -> bool {
         self.state == AlertState::Firing
     }
+
+    /// The same, acknowledged.
+    #[must_use]
+    pub fn seen_by(&self, seen: &Acknowledgement) -> Self {
+        Self { acknowledged: Some(seen.clone()), updated_at: seen.at, ..self.clone() }
+    }
 }

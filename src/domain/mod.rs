@@ -23,6 +23,7 @@ pub mod schedule;
 pub mod series;
 pub mod template;
 pub mod text;
+pub mod threshold;
 pub mod time;
 pub mod window;
 

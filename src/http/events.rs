@@ -46,7 +46,8 @@ struct EventQuery {
     limit: usize,
     /// The `next_cursor` of the page before.
     cursor: Option<String>,
-    /// Only of this kind of resource: `breaker`, `limiter`, `retry_policy`, `check`, `gate`, `schedule`, `backup`, `retention`.
+    /// Only of this kind of resource: `breaker`, `limiter`, `retry_policy`, `check`, `gate`, `schedule`, `backup`, `retention`,
+    /// `threshold`, `alert`.
     resource: Option<String>,
     /// Only of the resource of this name.
     name: Option<String>,

@@ -1,5 +1,6 @@
 //! The board over HTTP: one file per resource, and the edge that every request passes.
 
+mod alerts;
 pub mod auth;
 mod backups;
 mod board;
@@ -29,6 +30,7 @@ mod routes;
 mod routing;
 mod schedules;
 mod strict;
+mod thresholds;
 mod tokens;
 pub mod unparsed;
 
@@ -78,6 +80,8 @@ fn all(metrics_enabled: bool) -> Routes {
         .merge(retention::routes())
         .merge(metrics::routes())
         .merge(pushgateway::routes())
+        .merge(thresholds::routes())
+        .merge(alerts::routes())
         .merge(board::routes())
         .merge(events::routes())
         .merge(tokens::routes())

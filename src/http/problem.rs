@@ -301,6 +301,8 @@ impl From<AppError> for Problem {
             AppError::Invalid(_) => Code::ValidationFailed,
             AppError::IllegalTransition { .. }
             | AppError::WrongKind { .. }
+            | AppError::BuiltIn { .. }
+            | AppError::StillFiring { .. }
             | AppError::Push(PushRefusal::Mode { .. }) => Code::Conflict,
             AppError::TooOften { .. } => Code::RateLimited,
             AppError::StillRunning { .. } => Code::StillRunning,

@@ -1,7 +1,7 @@
 //! Which route a path belongs to, for metrics, access rules and logs.
 
 /// The templates of all routes; a route's index is its number in the metrics.
-pub const ROUTES: [&str; 73] = [
+pub const ROUTES: [&str; 80] = [
     "/v1/calls",
     "/v1/metrics",
     "/metrics/job/{grouping_key}",
@@ -12,6 +12,7 @@ pub const ROUTES: [&str; 73] = [
     "/v1/limiters/{name}/lease",
     "/v1/limiters/{name}/release",
     "/v1/limiters/{name}/penalize",
+    "/v1/alerts/check",
     "/v1/limiters/{name}",
     "/v1/limiters",
     "/v1/breakers/{name}/state",
@@ -52,6 +53,12 @@ pub const ROUTES: [&str; 73] = [
     "/v1/backups",
     "/v1/retention/{backup_type}",
     "/v1/retention",
+    "/v1/thresholds/{id}",
+    "/v1/thresholds",
+    "/v1/alerts/{id}/events",
+    "/v1/alerts/{id}/acknowledge",
+    "/v1/alerts/{id}",
+    "/v1/alerts",
     "/v1/board",
     "/v1/metrics/{name}",
     "/v1/events",
@@ -164,7 +171,7 @@ pub fn is_long(route: usize) -> bool {
 /// Whether requests to it are most of all requests.
 #[must_use]
 pub fn is_hot(route: usize) -> bool {
-    route < 10
+    route < 11
 }
 
 #[cfg(test)]

@@ -36,6 +36,7 @@ use crate::{
         retention::RetentionCell,
         retry_policies::RetryPolicyCell,
         schedules::ScheduleCell,
+        thresholds::ThresholdCell,
     },
     clock::Clock,
     config::{Config, Declarations},
@@ -244,6 +245,7 @@ impl Server {
 
 /// Puts in force what a configuration file declares. What it does not name stays as it is.
 pub async fn declare(board: &Arc<Board>, declarations: &Declarations) -> Result<(), AppError> {
+    board.set_built_in_thresholds(|own| declarations.built_in_thresholds.contains(&own));
     board.set_breakers_enabled(declarations.breakers_enabled);
     board.series.set_rules(declarations.metrics.clone());
     declare_all::<BreakerCell>(board, &declarations.breakers).await?;
@@ -256,6 +258,7 @@ pub async fn declare(board: &Arc<Board>, declarations: &Declarations) -> Result<
             board.declare::<CheckCell>(name.clone(), spec.clone(), OnExisting::Keep).await?;
         }
     }
+    declare_all::<ThresholdCell>(board, &declarations.thresholds).await?;
     declare_all::<GateCell>(board, &declarations.gates).await?;
     declare_all::<RetentionCell>(board, &declarations.retention).await?;
     declare_all::<ScheduleCell>(board, &declarations.schedules).await

@@ -44,6 +44,9 @@ pub fn start(board: &Arc<Board>, tracker: &TaskTracker, stop: &CancellationToken
     every("snapshot", Duration::from_secs(1), |board| {
         Box::pin(async move { board.save_changed().await.map(drop) })
     });
+    every("thresholds", Duration::from_millis(100), |board| {
+        Box::pin(async move { board.step_thresholds().await })
+    });
     every("external_alerts", Duration::from_secs(1), |board| {
         Box::pin(async move { board.expire_external_alerts() })
     });
@@ -64,7 +67,12 @@ pub fn start(board: &Arc<Board>, tracker: &TaskTracker, stop: &CancellationToken
     every("schedules", Duration::from_secs(1), |board| {
         Box::pin(async move { board.advance_schedules().await })
     });
-    every("prune", Duration::from_secs(30), |board| Box::pin(async move { board.prune().await.map(drop) }));
+    every("prune", Duration::from_secs(30), |board| {
+        Box::pin(async move {
+            board.prune().await?;
+            board.prune_alerts().await
+        })
+    });
     every("automatic_backup", Duration::from_secs(10), |board| {
         Box::pin(async move { board.backup_automatically().await })
     });

@@ -50,7 +50,7 @@ impl TestServer {
         config.shutdown_delay = Duration::ZERO;
         config.token = None;
         change(&mut config);
-        let server = Server::start(config, clock.clone()).await.unwrap();
+        let server = Box::pin(Server::start(config, clock.clone())).await.unwrap();
         let url = format!("http://{}", server.address().unwrap());
         let board = Arc::clone(&server.board);
         let (stop, stopped) = oneshot::channel::<()>();

@@ -11,7 +11,7 @@ use crate::{
     app::{AppError, Board},
     domain::{
         LabelSet,
-        alert::{Alert, AlertLevel, AlertSource, AlertState},
+        alert::{Acknowledgement, Alert, AlertLevel, AlertSource, AlertState},
     },
     store::StoreError,
 };
@@ -181,6 +181,19 @@ impl Board {
             ..alert.clone()
         });
         self.record_alert(Happened::Resolved, &alert, Vec::new())
+    }
+
+    /// Somebody has seen one that is firing; none if it is over.
+    pub(super) fn acknowledge_external(
+        &self,
+        alert: &Alert,
+        seen: &Acknowledgement,
+    ) -> Option<(Arc<Alert>, i64)> {
+        let mut held = self.alerts.external.0.lock();
+        let held = held.get_mut(&key(alert)).filter(|held| held.alert.id == alert.id)?;
+        held.alert = Arc::new(held.alert.seen_by(seen));
+        held.moved = self.record_alert(Happened::Acknowledged, &held.alert, Vec::new());
+        Some((Arc::clone(&held.alert), held.moved))
     }
 
     /// Resolves those that have ended and were not sent again.

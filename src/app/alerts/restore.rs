@@ -8,7 +8,7 @@ use crate::{
     domain::alert::{Alert, AlertSource},
     store::{
         Connection, StoreError,
-        sqlite::alerts::{alert_last_id, alerts_firing, alerts_resolved_since},
+        sqlite::alerts::{alert_last_id, alerts_firing, alerts_resolved_since, series_load},
     },
 };
 
@@ -18,9 +18,15 @@ pub struct StoredAlerts {
     last_id: i64,
     firing: Vec<String>,
     resolved: Vec<String>,
+    series: Vec<(String, String, String)>,
 }
 
 impl StoredAlerts {
+    /// Where series of thresholds stand: threshold, labels, state.
+    pub(in crate::app) fn series(&self) -> &[(String, String, String)] {
+        &self.series
+    }
+
     /// The id after which new ones come. After a crash some may have been shown in events and not stored.
     pub(in crate::app) fn last_id(&self, at_stop: Option<i64>) -> i64 {
         match at_stop {
@@ -39,6 +45,7 @@ pub(in crate::app) async fn read(connection: &mut Connection, now: i64) -> Resul
         last_id: alert_last_id(connection).await?,
         firing: alerts_firing(connection).await?,
         resolved: alerts_resolved_since(connection, now.saturating_sub(span), most).await?,
+        series: series_load(connection).await?,
     })
 }
 

@@ -161,6 +161,11 @@ impl Board {
             "errors": view.errors,
         });
         self.journal.record(&event, &data, None);
+        match kind {
+            "backup.corrupt" => self.own_backup(&view.backup_id, &view.backup_type, &view.errors),
+            "backup.deleted" => self.own_backup(&view.backup_id, &view.backup_type, &[]),
+            _ => {}
+        }
     }
 }
 

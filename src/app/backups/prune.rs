@@ -208,6 +208,9 @@ impl Board {
         let event =
             NewEvent { at: self.clock.wall(), kind: "backup.pruned", resource: "backup", name: backup_type };
         self.journal.record(&event, &json!({ "backup_ids": ids, "size_bytes": size }), None);
+        for (row, _) in gone {
+            self.own_backup(&row.backup_id, backup_type.as_str(), &[]);
+        }
     }
 
     /// Prunes the types that have new backups, and once an hour all.

@@ -91,6 +91,7 @@ impl Board {
                 Box::pin(async move { backup_mark(connection, id, Some(now), None).await })
             })
             .await?;
+        self.own_backup(&row.backup_id, &row.backup_type, &[]);
         self.backups.touch();
         Ok(())
     }

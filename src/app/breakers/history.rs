@@ -51,10 +51,13 @@ impl Board {
             reporters: &transition.reporters,
         };
         let at = self.clock.wall_at(transition.at);
-        self.journal.record(
+        let id = self.journal.record(
             &NewEvent { at, kind: "breaker.transition", resource: BreakerCell::KIND, name },
             &data,
             answer,
-        )
+        );
+        let why = data.reason.unwrap_or(transition.cause.as_str());
+        self.own_breaker(name, Some(transition.to), why);
+        id
     }
 }

@@ -39,6 +39,7 @@ impl Board {
             let at = self.clock.wall_at(change.at);
             let event = NewEvent { at, kind: "check.changed", resource: CheckCell::KIND, name };
             self.journal.record(&event, &data, None);
+            self.own_check_changed(name, change);
         }
     }
 }

@@ -221,6 +221,7 @@ impl Board {
         };
         let event = NewEvent { at: self.clock.wall(), kind, resource: ScheduleCell::KIND, name: cell.name() };
         self.journal.record(&event, &data, None);
+        self.own_run(cell.name(), row);
     }
 }
 

@@ -33,7 +33,7 @@ pub use catalog::Catalog;
 pub use exposed::exposed_name;
 pub use family::{Family, Recorded};
 pub use rejection::{Rejection, RejectionCode};
-pub use sample::{Sample, Update};
+pub use sample::{Sample, Update, label_set};
 pub use saved::{SavedHead, SavedSeries, SavedTimer, SavedValue};
 pub use spec::{MetricKind, SampleLabels, SampleOp, SampleSpec};
 pub use view::{MetricsView, SeriesShown, TimerView};

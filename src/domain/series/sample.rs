@@ -1,6 +1,6 @@
 //! A sample that was checked.
 
-use super::{MetricKind, Rejection, RejectionCode, SampleOp, SampleSpec};
+use super::{MetricKind, Rejection, RejectionCode, SampleLabels, SampleOp, SampleSpec};
 use crate::domain::{
     LabelSet, Seconds,
     label_set::{is_label_name, is_metric_name, push_pair},
@@ -146,6 +146,13 @@ fn checked_ttl(seconds: f64) -> Result<Seconds, Rejection> {
             "ttl_seconds: must be a number greater than 0, at most 315360000",
         )
     })
+}
+
+/// Labels that a sample may have, for whoever needs them without one.
+pub fn label_set(labels: &SampleLabels<'_>) -> Result<LabelSet, Rejection> {
+    let mut text = String::new();
+    write_labels(labels.iter(), &mut text)?;
+    Ok(LabelSet::from_canonical(&text))
 }
 
 fn write_labels<'a>(

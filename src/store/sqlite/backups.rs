@@ -330,3 +330,16 @@ pub async fn restores_before(
     .fetch_all(pool)
     .await?)
 }
+
+/// The newest `most` damaged backups: id, type, what is wrong.
+pub async fn backups_damaged(
+    pool: &SqlitePool,
+    most: i64,
+) -> Result<Vec<(String, String, String)>, StoreError> {
+    Ok(sqlx::query_as(
+        "SELECT backup_id, backup_type, damage FROM backups WHERE damage IS NOT NULL ORDER BY at DESC, id DESC LIMIT ?1",
+    )
+    .bind(most)
+    .fetch_all(pool)
+    .await?)
+}
