@@ -61,7 +61,7 @@ struct PushArgs {
     /// they say of types counts more than --type; a counter's number is added to it
     name: String,
     /// The number; of a counter, what to add [default: 1]; of a timer, seconds
-    #[arg(allow_hyphen_values = true)]
+    #[arg(allow_hyphen_values = true, value_parser = finite)]
     value: Option<f64>,
     /// What the metric is
     #[arg(long = "type", value_name = "TYPE", default_value = "gauge", value_parser = ["counter", "gauge", "timer"])]
@@ -73,7 +73,7 @@ struct PushArgs {
     #[arg(long = "label", value_name = "NAME=VALUE", value_parser = label)]
     labels: Vec<(String, String)>,
     /// Forget the series so many seconds after its last sample
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", value_parser = finite)]
     ttl: Option<f64>,
     /// What the metric is about
     #[arg(long, value_name = "TEXT")]
@@ -85,6 +85,14 @@ fn metric_name(text: &str) -> Result<String, String> {
         return Ok(text.to_owned());
     }
     Err("a name is made of a-z A-Z 0-9 _ : and does not start with a digit".to_owned())
+}
+
+/// JSON has no others, and would leave them out.
+fn finite(text: &str) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|number: &f64| number.is_finite())
+        .ok_or_else(|| "not a finite number".to_owned())
 }
 
 fn label(text: &str) -> Result<(String, String), String> {

@@ -506,6 +506,8 @@ async fn numbers_are_pushed_listed_shown_and_deleted_on_the_command_line() {
     assert_eq!(run(&["metrics", "push", "level"]).await.0, 1, "a gauge needs a number");
     for wrong in [
         &["metrics", "push", "a", "x"][..],
+        &["metrics", "push", "done", "nan", "--type", "counter"],
+        &["metrics", "push", "a", "1", "--ttl", "inf"],
         &["metrics", "push", "a", "1", "--type", "histogram"],
         &["metrics", "push", "a", "1", "--label", "x"],
         &["metrics", "show", "a/../b"],

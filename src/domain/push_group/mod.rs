@@ -5,7 +5,7 @@
 //! is found by name and by series, so a push costs the same however much they store.
 //!
 //! A group can be *summed* over its pushers instead: counters, histograms, and the sums and counts of summaries of all of
-//! them are added up (see [`sources`]). [`Groups`] is all of it without its lock.
+//! them are added up (see `sources`). [`Groups`] is all of it without its lock.
 
 mod body;
 mod groups;
