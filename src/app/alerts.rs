@@ -69,8 +69,12 @@ impl Live {
             self.firing.insert(alert.id, Arc::clone(alert));
             return;
         }
-        self.firing.remove(&alert.id);
-        match self.resolved.iter_mut().rfind(|old| old.id == alert.id) {
+        // What has just ended is not looked for: thousands may be remembered.
+        let known = match self.firing.remove(&alert.id) {
+            Some(_) => None,
+            None => self.resolved.iter_mut().rfind(|old| old.id == alert.id),
+        };
+        match known {
             // Acknowledged after its end.
             Some(old) => *old = Arc::clone(alert),
             None => self.resolved.push_back(Arc::clone(alert)),

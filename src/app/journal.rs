@@ -64,6 +64,8 @@ pub struct Journal {
     wake: Notify,
     latest: watch::Sender<i64>,
     progress: watch::Sender<Progress>,
+    /// Held by whoever writes entries, so that each is written, and what it did to alerts published, once.
+    pub(super) turn: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug)]
@@ -124,6 +126,7 @@ impl Journal {
             wake: Notify::new(),
             latest: watch::Sender::new(last_id),
             progress: watch::Sender::new(progress),
+            turn: tokio::sync::Mutex::default(),
         }
     }
 

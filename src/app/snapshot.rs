@@ -366,6 +366,7 @@ impl Board {
     /// Writes waiting events, the states of the resources that they are about and the answers that they make
     /// repeatable, as one transaction.
     pub async fn flush_journal(self: &Arc<Self>) -> Result<usize, StoreError> {
+        let _turn = self.journal.turn.lock().await;
         let entries = self.journal.waiting(ENTRIES);
         let Some(last) = entries.last().map(|entry| entry.id) else { return Ok(0) };
         let result = self.write_entries(&entries).await;

@@ -353,3 +353,30 @@ async fn a_threshold_remembers_so_many_series_and_says_so() {
     assert_eq!(ask(1, 0.0).await.status(), 200);
     assert_eq!(ask(3, 2.0).await.status(), 200);
 }
+
+#[tokio::test]
+async fn while_the_disk_takes_nothing_nobody_is_told_and_afterwards_the_alert_is_there_once() {
+    let board = TestServer::start().await;
+    board.put("/v1/thresholds/t", json!({ "metric_name": "m", "threshold": 1 })).await;
+    board.put("/v1/thresholds/n", json!({ "metric_name": "n", "threshold": 1 })).await;
+    check(&board, "n", 2.0).await;
+    let file = board.board.store.readers.connect_options().get_filename().to_owned();
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file);
+    let mut other = sqlx::ConnectOptions::connect(&options).await.unwrap();
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+    let body = json!({ "metric_name": "m", "value": 2 });
+    let response = board.send(Method::POST, "/v1/alerts/check", Some(body.clone())).await;
+    assert_eq!(response.headers()["retry-after"], "1");
+    assert_problem(response, 503, "storage_unavailable", "a new alert").await;
+    assert_eq!(board.board.alerts.firing().len(), 1, "what is not on disk is shown to nobody");
+    let again = board.send(Method::POST, "/v1/alerts/check", Some(body)).await;
+    assert_problem(again, 503, "storage_unavailable", "it goes on, and is not on disk yet").await;
+    assert_eq!(check(&board, "n", 3.0).await, [(1, "n > 1.0: 3.0".to_owned())], "what is on disk is told");
+    sqlx::Connection::close(other).await.unwrap();
+    // What was decided reaches the disk by itself.
+    board.board.flush_journal().await.unwrap();
+    assert_eq!(states(&board, "").await, [firing(2), firing(1)]);
+    assert_eq!(check(&board, "m", 2.0).await.len(), 1);
+    let board = board.crash().await;
+    assert_eq!(states(&board, "").await, [firing(2), firing(1)]);
+}
