@@ -16,7 +16,7 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Generator, Iterable
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from urllib.parse import quote
 
 from .courier import Courier
@@ -105,6 +105,19 @@ class Ask:
         return head
 
 
+class Chore(Protocol):
+    """What the courier does beside outcomes, for the default board."""
+
+    def round(self, board: Board, last: bool) -> bool:
+        """Do what is due, or all if it is the last time; whether something is left."""
+
+    def pending(self) -> bool:
+        """Whether something waits to be done."""
+
+
+chores: list[Chore] = []
+
+
 class Permit:
     """Leave for one call. Its outcome must be reported."""
 
@@ -136,6 +149,7 @@ class Board:
         self.settings = settings
         self.client = settings.client or client_id()
         self.transport: Transport = transport or HttpTransport(settings)
+        self.is_default = False
         self._start_afresh()
         atexit.register(_last_flush, weakref.ref(self))
         _boards.add(self)
@@ -163,6 +177,8 @@ class Board:
     def close(self) -> None:
         """Send what is pending, then end the background thread and the connections."""
         self.flush()
+        self.last_chores()
+        self.is_default = False
         self.courier.stop()
         self.transport.close()
 
@@ -412,9 +428,13 @@ class Board:
 
     def expect_answer(self) -> None:
         """Before a plain client asks: ``FuseboardUnavailable`` while the server is known to be away."""
+        self.expect_work()
+        self._gate()
+
+    def expect_work(self) -> None:
+        """Something is left to the courier: it must be there."""
         if not self._ready:
             self._get_ready()
-        self._gate()
 
     def found_away(self, error: FuseboardUnavailable) -> None:
         """Something got no answer: from now on this process decides by itself."""
@@ -534,18 +554,35 @@ class Board:
     # the courier's round
 
     def duties(self) -> bool:
-        """Probe a server that is away; else send outcomes and what cancelled callers held."""
+        """Probe a server that is away; else send outcomes, what cancelled callers held, and the rest."""
         self.transport.finish_orphans()
         if self.presence.away:
             if self.presence.probe_in() <= 0:
                 self._probe()
+            self._chores()
             return True
         busy = bool(self.outbox)
         if busy:
             self._quietly(self.report(0.0))
         while self._releases:
             self._quietly(self.release(*self._releases.popleft()))
-        return busy
+        return self._chores() or busy
+
+    def pending(self) -> bool:
+        """Whether the courier has something to do."""
+        return bool(self.outbox) or (self.is_default and any(chore.pending() for chore in chores))
+
+    def _chores(self) -> bool:
+        left = [chore.round(self, False) for chore in chores] if self.is_default else []
+        return any(left)
+
+    def last_chores(self) -> None:
+        """All of them, as far as the server lets."""
+        for chore in chores if self.is_default else ():
+            try:
+                chore.round(self, True)
+            except FuseboardError as error:
+                logger.debug("fuseboard: %s", error)
 
     def _probe(self) -> None:
         try:
@@ -604,6 +641,8 @@ def _last_flush(board: weakref.ref[Board]) -> None:
     living = board()
     if living is not None and living.outbox:
         living._quietly(living.report())
+    if living is not None:
+        living.last_chores()
 
 
 _boards: weakref.WeakSet[Board] = weakref.WeakSet()

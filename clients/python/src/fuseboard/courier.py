@@ -21,6 +21,9 @@ class Duties(Protocol):
     def duties(self) -> bool:
         """Do what is due; whether there was anything, or will be soon."""
 
+    def pending(self) -> bool:
+        """Whether something waits to be done."""
+
 
 class Courier:
     """Runs the duties every 50 ms while there are any, and sleeps otherwise.
@@ -80,8 +83,7 @@ class Courier:
             quiet = 0
 
     def _pending(self) -> bool:
-        duties = self._duties
-        return bool(duties is not None and getattr(duties, "outbox", None))
+        return self._duties is not None and self._duties.pending()
 
     def _drain(self) -> None:
         with contextlib.suppress(Empty):

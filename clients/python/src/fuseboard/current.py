@@ -18,7 +18,9 @@ def board() -> Board:
     if _board is None:
         with _lock:
             if _board is None:
-                _board = Board(settings_from())
+                made = Board(settings_from())
+                made.is_default = True
+                _board = made
     return _board
 
 
@@ -48,10 +50,14 @@ def configure(
         on_unavailable=on_unavailable,
         fallback_peers=fallback_peers,
     )
+    made = Board(settings)
+    made.is_default = True
     with _lock:
-        old, _board = _board, Board(settings)
+        old, _board = _board, made
     if old is not None:
         old.close()
+    if made.pending():
+        made.expect_work()
 
 
 def _after_fork() -> None:

@@ -19,7 +19,7 @@ def plain(value: Any, depth: int = 0) -> Any:
     if isinstance(value, enum.Enum):
         return plain(value.value, depth)
     if isinstance(value, int):
-        return int(value)
+        return int(value) if value.bit_length() <= 64 else text(value)
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else str(float(value))
     if isinstance(value, (datetime.datetime, datetime.date, datetime.time)):
