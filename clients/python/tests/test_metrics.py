@@ -353,7 +353,7 @@ def test_importing_connects_to_nothing(nowhere: str) -> None:
     code = """
         import threading
         import fuseboard.monitoring as m, fuseboard.health, fuseboard.backup
-        m.get_metrics_collector(); m.get_logger("x").info("x")
+        m.get_metrics_collector(); m.get_alert_manager(); m.get_logger("x").info("x")
         assert threading.active_count() == 1
         from fuseboard import current
         assert current._board is None

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
 import fuseboard
+from fuseboard import current
+from fuseboard.outbox import Flight
 from fuseboard.resilience import CircuitBreakerOpenError, circuit_breaker, get_circuit_breaker
+from fuseboard.transport import Request
 
 from conftest import Server, finished, python
 
@@ -201,3 +205,39 @@ def test_the_last_outcomes_of_a_child_of_multiprocessing_arrive(
     """
     finished(python(code, server.url, PYTHONPATH=str(tmp_path)))
     assert client.breaker_get("shared")["metrics"]["success_calls"] == 4
+
+
+def test_a_state_includes_what_the_courier_took_at_that_moment(server: Server, name: str) -> None:
+    """Between looking at what others are sending and taking what is left, the courier may take it."""
+    guarded = circuit_breaker(name)(lambda: 1)
+    guarded()
+    on = current.board()
+    on.flush()
+    on.courier.stop()
+    guarded()
+    look = on.outbox.in_the_air
+    couriers: list[threading.Thread] = []
+
+    def taken_meanwhile() -> set[Flight]:
+        found = look()
+        if not couriers:
+            taken = threading.Event()
+
+            def courier() -> None:
+                flight = on.outbox.take()
+                taken.set()
+                assert flight is not None
+                time.sleep(0.2)
+                items = [outcome.item() for outcome in flight.outcomes]
+                on.run(
+                    on._send(Request("POST", "/v1/outcomes", json.dumps({"items": items}).encode()), flight)
+                )
+
+            couriers.append(threading.Thread(target=courier))
+            couriers[0].start()
+            taken.wait()
+        return found
+
+    on.outbox.in_the_air = taken_meanwhile  # type: ignore[method-assign]
+    assert get_circuit_breaker(name).metrics.success_calls == 2
+    couriers[0].join()

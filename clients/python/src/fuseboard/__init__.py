@@ -1,8 +1,8 @@
 """Fuseboard: circuit breakers, rate limits and more, shared by many processes.
 
-``fuseboard.resilience`` has the decorators, ``fuseboard.health``, ``fuseboard.backup`` and ``fuseboard.monitoring``
-what their names say, ``fuseboard.Client`` and ``fuseboard.AsyncClient`` the plain API, ``fuseboard.configure``
-the settings. Importing connects to nothing.
+``fuseboard.resilience`` has the decorators, ``.health``, ``.backup`` and ``.monitoring`` what their names
+say, ``fuseboard.Client`` and ``AsyncClient`` the plain API, ``fuseboard.configure`` the settings. Importing
+connects to nothing.
 """
 
 from .client import Client

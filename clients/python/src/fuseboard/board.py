@@ -498,10 +498,7 @@ class Board:
         """
         if self.presence.away:
             return
-        flights = self.outbox.in_the_air()
-        until = time.monotonic() + patience
-        while self.outbox.still_in_the_air(flights) and time.monotonic() < until:
-            yield Sleep(0.0005)
+        yield from self._landing(patience)
         while (flight := self.outbox.take()) is not None:
             body = encode({"items": [outcome.item() for outcome in flight.outcomes]}).encode("ascii")
             try:
@@ -512,6 +509,13 @@ class Board:
                 return
             if answer is None or answer is UNKNOWN:
                 return
+
+    def _landing(self, patience: float) -> Steps[None]:
+        """Wait for what other threads are sending."""
+        flights = self.outbox.in_the_air()
+        until = time.monotonic() + patience
+        while self.outbox.still_in_the_air(flights) and time.monotonic() < until:
+            yield Sleep(0.0005)
 
     def flush(self) -> None:
         """Send the pending outcomes now, blocking."""
@@ -535,6 +539,8 @@ class Board:
         if not self._ready:
             self._get_ready()
         yield from self.report(READ_SECONDS)
+        # the courier may have taken the last ones just before this thread could
+        yield from self._landing(READ_SECONDS)
         self._gate()
         body = b"{}" if method == "POST" else None
         try:

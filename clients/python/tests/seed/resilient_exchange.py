@@ -22,3 +22,16 @@ async def test_kraken_with_circuit_breaker():
     state = cb.get_state()
     assert state["state"] == "closed"
     assert state["metrics"]["success_calls"] >= 1
+
+
+@pytest.mark.asyncio
+async def test_health_check_before_backtest():
+    """Test Health Check vor Backtest"""
+    from src.infra.health import HealthChecker
+    from src.backtest.resilient_engine import run_backtest_with_health_checks
+    
+    # Health Check
+    checker = HealthChecker(checks=["backtest"])
+    results = await checker.run_all_checks()
+    
+    assert results["backtest"].status in ["green", "yellow"]

@@ -1,13 +1,19 @@
-"""Logs and metrics of a process, which the board shares."""
+"""Logs, metrics and alerts of a process, which the board shares."""
 
+from .alerts import Alert, AlertLevel, AlertManager, AlertThreshold, get_alert_manager
 from .collector import MetricsCollector, get_metrics_collector
 from .logs import JsonFormatter, StructuredLogger, TextFormatter, get_logger, setup_structured_logging
 
 __all__ = [
+    "Alert",
+    "AlertLevel",
+    "AlertManager",
+    "AlertThreshold",
     "JsonFormatter",
     "MetricsCollector",
     "StructuredLogger",
     "TextFormatter",
+    "get_alert_manager",
     "get_logger",
     "get_metrics_collector",
     "setup_structured_logging",

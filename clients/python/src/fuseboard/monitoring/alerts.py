@@ -1,0 +1,354 @@
+"""Thresholds that all processes share, and the alerts that values are reason for."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import enum
+import inspect
+import logging
+import math
+import operator
+import os
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from ..access import reach
+from ..board import Board, chores
+from ..client import Client
+from ..current import board
+from ..errors import FuseboardError, FuseboardUnavailable
+from ..times import now, parsed, shown
+
+COMPARISONS: dict[str, Callable[[float, float], bool]] = {
+    ">": operator.gt,
+    "<": operator.lt,
+    ">=": operator.ge,
+    "<=": operator.le,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
+DEFAULT_TEMPLATE = "{metric_name} {comparison} {threshold}: {value}"
+MOST_RECENT = 1000
+
+logger = logging.getLogger("fuseboard")
+
+
+class AlertLevel(str, enum.Enum):
+    """How grave an alert is. Compares equal to the plain string."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+    CRITICAL = "critical"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True)
+class AlertThreshold:
+    """When a value of a metric is reason for an alert. The message is made by ``str.format``."""
+
+    metric_name: str
+    threshold: float
+    level: AlertLevel
+    comparison: str = ">"
+    message_template: str = DEFAULT_TEMPLATE
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "level", AlertLevel(self.level))
+        object.__setattr__(self, "threshold", float(self.threshold))
+        if not math.isfinite(self.threshold):
+            raise ValueError("threshold must be a finite number")
+        if self.comparison not in COMPARISONS:
+            raise ValueError(f"comparison must be one of {' '.join(COMPARISONS)}")
+        try:
+            self.message(1.0)
+        except Exception as error:
+            raise ValueError(f"message_template: {error!r}") from error
+
+    def breached_by(self, value: float) -> bool:
+        """Whether the value is reason for an alert."""
+        return COMPARISONS[self.comparison](value, self.threshold)
+
+    def message(self, value: float) -> str:
+        """What the alert says."""
+        return self.message_template.format(
+            metric_name=self.metric_name,
+            comparison=self.comparison,
+            threshold=self.threshold,
+            value=value,
+            level=self.level.value,
+        )
+
+    def spec(self) -> dict[str, Any]:
+        """The board's form of it."""
+        return {
+            "metric_name": self.metric_name,
+            "threshold": self.threshold,
+            "level": self.level.value,
+            "comparison": self.comparison,
+            "message_template": self.message_template,
+        }
+
+
+@dataclass(frozen=True)
+class Alert:
+    """Something that somebody should know. ``source`` is ``local`` if this process decided it by itself."""
+
+    level: AlertLevel
+    message: str
+    timestamp: datetime
+    source: str
+    details: dict[str, Any] = field(default_factory=dict)
+    id: int | None = None
+    state: str = "firing"
+
+    @classmethod
+    def of(cls, told: dict[str, Any]) -> Alert:
+        """The board's word."""
+        return cls(
+            level=AlertLevel(told["level"]),
+            message=told["message"],
+            timestamp=parsed(told.get("timestamp") or told.get("started_at")) or now(),
+            source=told.get("source") or "threshold",
+            details=dict(told.get("details") or {}),
+            id=told.get("id"),
+            state=told.get("state") or "firing",
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Its JSON form."""
+        return {
+            "level": self.level.value,
+            "message": self.message,
+            "timestamp": shown(self.timestamp),
+            "source": self.source,
+            "details": self.details,
+        }
+
+
+Handler = Callable[[Alert], Any]
+
+
+class AlertManager:
+    """Thresholds and alerts of the board, and handlers of this process.
+
+    While the server is away, ``check_metric`` goes by the thresholds that this process has added.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._thresholds: dict[AlertThreshold, None] = {}
+        self._declared: set[tuple[str, AlertThreshold]] = set()
+        self._handlers: list[Handler] = []
+        self._recent: deque[Alert] = deque(maxlen=MOST_RECENT)
+        self._cleared: tuple[datetime, int | None] | None = None
+        self._running: set[asyncio.Future[Any]] = set()
+
+    def add_threshold(self, threshold: AlertThreshold) -> None:
+        """Watch a metric, for everyone. The same again, by whatever process, is the same threshold.
+
+        While the server is away it holds here, and is declared when the server is back.
+        ``FuseboardError`` if the server refuses it.
+        """
+        if not isinstance(threshold, AlertThreshold):
+            raise TypeError("not an AlertThreshold")
+        with self._lock:
+            self._thresholds.setdefault(threshold)
+        try:
+            self._declare(threshold)
+        except FuseboardUnavailable:
+            board().expect_work()
+            board().courier.wake()
+        except FuseboardError:
+            with self._lock:
+                self._thresholds.pop(threshold, None)
+            raise
+
+    def add_handler(self, handler: Handler) -> None:
+        """Call it with each alert that ``check_metric`` finds. It may be a coroutine function."""
+        if not callable(handler):
+            raise TypeError("a handler must be callable")
+        with self._lock:
+            if handler not in self._handlers:
+                self._handlers.append(handler)
+
+    def remove_handler(self, handler: Handler) -> None:
+        """Call it no more."""
+        with self._lock:
+            if handler in self._handlers:
+                self._handlers.remove(handler)
+
+    def check_metric(self, metric_name: str, value: float) -> list[Alert]:
+        """The alerts that a value is reason for, new and going on; handlers are called with each.
+
+        Does not raise while the server is away: then, and for values that JSON does not know (infinity), the
+        thresholds of this process decide.
+        """
+        value = float(value)
+        alerts = self._ask(metric_name, value) if math.isfinite(value) else None
+        if alerts is None:
+            alerts = self._decide(metric_name, value)
+        with self._lock:
+            self._recent.extend(alerts)
+            handlers = list(self._handlers)
+        for alert in alerts:
+            for handler in handlers:
+                self._call(handler, alert)
+        return alerts
+
+    def get_recent_alerts(self, count: int = 10) -> list[Alert]:
+        """The newest on the board, newest first; while it is away, those that this process has seen."""
+        if count <= 0:
+            return []
+        try:
+            return self._listed(count)
+        except FuseboardUnavailable:
+            with self._lock:
+                return list(self._recent)[: -count - 1 : -1]
+
+    def clear_alerts(self) -> None:
+        """Show this process no alerts from before. The board and other processes keep them."""
+        newest: int | None = None
+        with contextlib.suppress(FuseboardUnavailable):
+            items = reach(lambda client: client.alert_list(limit=1))["items"]
+            newest = items[0]["id"] if items else 0
+        with self._lock:
+            self._recent.clear()
+            self._cleared = (now(), newest)
+
+    # the board
+
+    def _ask(self, metric_name: str, value: float) -> list[Alert] | None:
+        """``None`` if the server is away."""
+        try:
+            self._declare_rest()
+            told = reach(lambda client: client.alert_check(metric_name, value))
+        except FuseboardUnavailable:
+            return None
+        return [Alert.of(alert) for alert in told["alerts"]]
+
+    def _decide(self, metric_name: str, value: float) -> list[Alert]:
+        with self._lock:
+            known = list(self._thresholds)
+        found = []
+        for threshold in known:
+            if threshold.metric_name == metric_name and threshold.breached_by(value):
+                details = {
+                    "metric_name": metric_name,
+                    "value": value,
+                    "threshold": threshold.threshold,
+                    "comparison": threshold.comparison,
+                }
+                found.append(Alert(threshold.level, threshold.message(value), now(), "local", details))
+        return found
+
+    def _listed(self, count: int) -> list[Alert]:
+        found: list[Alert] = []
+        cursor: str | None = None
+        while True:
+            page = reach(partial(Client.alert_list, limit=min(count, 1000), cursor=cursor))
+            for alert in map(Alert.of, page["items"]):
+                if self._is_cleared(alert):
+                    return found
+                found.append(alert)
+                if len(found) == count:
+                    return found
+            cursor = page.get("next_cursor")
+            if cursor is None:
+                return found
+
+    def _is_cleared(self, alert: Alert) -> bool:
+        if self._cleared is None:
+            return False
+        at, newest = self._cleared
+        if newest is None or alert.id is None:
+            return alert.timestamp <= at
+        return alert.id <= newest
+
+    def _declare(self, threshold: AlertThreshold) -> None:
+        key = (board().settings.url, threshold)
+        if key not in self._declared:
+            reach(lambda client: client.threshold_create(threshold.spec()))
+            self._declared.add(key)
+
+    def _declare_rest(self) -> None:
+        """Those that were added while the server was away; ``FuseboardUnavailable`` if it still is."""
+        for threshold in self._undeclared():
+            try:
+                self._declare(threshold)
+            except FuseboardUnavailable:
+                raise
+            except FuseboardError as error:
+                logger.warning(
+                    "fuseboard: the board refuses a threshold of %s: %s", threshold.metric_name, error
+                )
+                self._declared.add((board().settings.url, threshold))
+
+    def _undeclared(self) -> list[AlertThreshold]:
+        url = board().settings.url
+        with self._lock:
+            return [threshold for threshold in self._thresholds if (url, threshold) not in self._declared]
+
+    # the courier
+
+    def round(self, board: Board, last: bool) -> bool:
+        """Declare what the server missed while it was away."""
+        if not self._thresholds or board.presence.away or not self._undeclared():
+            return False
+        with contextlib.suppress(FuseboardUnavailable):
+            self._declare_rest()
+        return False
+
+    def pending(self) -> bool:
+        """Never: while the server is away the courier is awake anyway."""
+        return False
+
+    # handlers
+
+    def _call(self, handler: Handler, alert: Alert) -> None:
+        try:
+            result = handler(alert)
+            if inspect.isawaitable(result):
+                self._await(result)
+        except Exception:
+            logger.exception("fuseboard: a handler of alerts failed")
+
+    def _await(self, result: Any) -> None:
+        async def finish() -> None:
+            try:
+                await result
+            except Exception:
+                logger.exception("fuseboard: a handler of alerts failed")
+
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            asyncio.run(finish())
+            return
+        task = loop.create_task(finish())
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    def _after_fork(self) -> None:
+        self._lock = threading.Lock()
+        self._running = set()
+
+
+_manager = AlertManager()
+chores.append(_manager)
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_manager._after_fork)
+
+
+def get_alert_manager() -> AlertManager:
+    """The process's alert manager."""
+    return _manager
