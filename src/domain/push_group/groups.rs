@@ -116,7 +116,7 @@ pub struct Groups {
     next_id: u64,
     /// When groups may be over, each at most once.
     ends: BinaryHeap<Reverse<(Time, u64, Arc<GroupingKey>)>>,
-    dirty: Vec<Arc<GroupingKey>>,
+    dirty: HashSet<Arc<GroupingKey>, RandomState>,
 }
 
 impl Groups {
@@ -131,7 +131,7 @@ impl Groups {
             index: Index::default(),
             next_id: 0,
             ends: BinaryHeap::new(),
-            dirty: Vec::new(),
+            dirty: HashSet::default(),
         }
     }
 
@@ -201,7 +201,7 @@ impl Groups {
             }
             if !group.is_dirty {
                 group.is_dirty = true;
-                self.dirty.push(key);
+                self.dirty.insert(key);
             }
         }
         number
@@ -290,7 +290,7 @@ impl Groups {
             && !group.is_dirty
         {
             group.is_dirty = true;
-            self.dirty.push(key.clone());
+            self.dirty.insert(key.clone());
         }
     }
 
@@ -305,7 +305,7 @@ impl Groups {
                 self.usage.bytes -= old.bytes;
             }
         }
-        self.dirty.push(key);
+        self.dirty.insert(key);
         true
     }
 
@@ -434,7 +434,7 @@ impl Groups {
 
     /// Keys of groups that have changed or gone since the last time.
     pub fn take_dirty(&mut self) -> Vec<Arc<GroupingKey>> {
-        let dirty = std::mem::take(&mut self.dirty);
+        let dirty: Vec<_> = std::mem::take(&mut self.dirty).into_iter().collect();
         for key in &dirty {
             if let Some(group) = self.by_key.get_mut(key) {
                 group.is_dirty = false;

@@ -481,7 +481,18 @@ fn readers_keep_what_they_have() {
         text
     };
     assert!(text(&before).contains("} 1\n") && text(&world.groups.shown()).contains("} 2\n"));
-    let keys: Vec<Arc<GroupingKey>> = world.groups.take_dirty();
-    assert_eq!(keys.len(), 1);
-    assert!(world.groups.take_dirty().is_empty());
+}
+
+#[test]
+fn what_could_not_be_saved_is_kept_once() {
+    let mut world = World::new();
+    for _ in 0..3 {
+        world.put("job/j", "x 1\n").unwrap();
+        world.put("job/k", "x 1\n").unwrap();
+        assert!(world.groups.delete(&key("job/k")));
+        let keys: Vec<Arc<GroupingKey>> = world.groups.take_dirty();
+        assert_eq!(keys.len(), 2);
+        assert!(world.groups.take_dirty().is_empty());
+        world.groups.give_back(keys);
+    }
 }
