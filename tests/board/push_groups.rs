@@ -519,3 +519,34 @@ async fn a_push_needs_a_token_that_may_write_and_wiping_one_of_an_admin() {
     assert_problem(send(PUT, "/api/v1/admin/wipe", &write).await, 403, "forbidden", "wipe").await;
     assert_eq!(send(PUT, "/api/v1/admin/wipe", &admin).await.status(), 202);
 }
+
+#[tokio::test]
+async fn thresholds_are_shown_what_was_pushed() {
+    let board = TestServer::start().await;
+    let rule = |metric: &str, threshold: f64| {
+        json!({ "metric_name": metric, "comparison": ">", "threshold": threshold, "level": "critical",
+            "message_template": "{metric_name} is {value:.0f}" })
+    };
+    for (metric, threshold) in [("depth", 5.0), ("took_count", 10.0)] {
+        let (status, answer) = board.ask(POST, "/v1/thresholds", Some(rule(metric, threshold))).await;
+        assert_eq!(status, 201, "{answer}");
+    }
+    let firing = async || -> Vec<(String, Value)> {
+        let alerts = board.get("/v1/alerts?state=firing").await;
+        let told = |alert: &Value| (alert["message"].as_str().unwrap().to_owned(), alert["labels"].clone());
+        let mut alerts: Vec<_> = alerts["items"].as_array().unwrap().iter().map(told).collect();
+        alerts.sort_by(|(a, _), (b, _)| a.cmp(b));
+        alerts
+    };
+    board.push(PUT, "/metrics/job/j", "depth{l=\"m\"} 4\n").await;
+    assert!(firing().await.is_empty());
+    board.push(PUT, "/metrics/job/j", "depth{l=\"m\"} 9\n").await;
+    let took = |count: u32| format!("# TYPE took histogram\ntook_sum 1\ntook_count {count}\n");
+    for (client, count) in [("a", 6), ("b", 5)] {
+        board.push(PUT, &format!("/agg/metrics/job/j2/instance/{client}"), &took(count)).await;
+    }
+    let depth = ("depth is 9".to_owned(), json!({ "job": "j", "l": "m" }));
+    assert_eq!(firing().await, [depth, ("took_count is 11".to_owned(), json!({ "job": "j2" }))]);
+    board.push(PUT, "/metrics/job/j", "depth{l=\"m\"} 1\n").await;
+    assert_eq!(firing().await.len(), 1);
+}
