@@ -180,7 +180,8 @@ class MetricsCollector:
 
     def pending(self) -> bool:
         """Whether something is not on the board yet."""
-        return bool(self._events or self._sealed or len(self._waiting))
+        with self._lock:  # what is being sealed is in neither place
+            return bool(self._events or self._sealed or len(self._waiting))
 
     def round(self, board: Board, last: bool) -> bool:
         """Send what is due, or all that can be; whether something waits."""
