@@ -6,6 +6,7 @@ import asyncio
 import math
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -136,6 +137,18 @@ def test_thresholds_of_an_outage_are_declared_afterwards(
     server.start()
     eventually(lambda: len(ours(client)) == 2)
     eventually(lambda: manager.check_metric("portfolio_drawdown", 0.17)[0].source == "threshold")
+
+
+def test_a_board_that_lost_its_database_is_told_again(
+    server: Server, client: fuseboard.Client, manager: AlertManager, tmp_path: Path
+) -> None:
+    manager.add_threshold(DRAWDOWN)
+    server.kill()
+    for file in tmp_path.glob("board.db*"):
+        file.unlink()
+    assert manager.check_metric("portfolio_drawdown", 0.17)[0].source == "local"
+    server.start()
+    eventually(lambda: len(ours(client)) == 1)
 
 
 @pytest.mark.parametrize(

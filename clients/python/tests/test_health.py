@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -381,3 +385,29 @@ def test_a_check_that_hangs_does_not_hold_the_process(nowhere: str) -> None:
         print(checker.run_all_checks_sync()["hangs"].status)
     """
     assert finished(python(code, nowhere), timeout=20).strip() == "red"
+
+
+def test_the_command_line(server: Server, client: fuseboard.Client, tmp_path: Path) -> None:
+    (tmp_path / "mychecks.py").write_text(
+        "from fuseboard.health import register\nregister('here', lambda: ('yellow', 'so so'))\n"
+    )
+    client.check_result_push("elsewhere", "green")
+
+    def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "fuseboard.health", "--import", "mychecks", *arguments],
+            cwd=tmp_path,
+            env={**os.environ, "FUSEBOARD_URL": server.url},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    good = command()
+    assert good.returncode == 0, good.stderr
+    assert "GREEN   elsewhere" in good.stdout
+    assert "YELLOW  here       so so" in good.stdout
+    bad = command("--json", "here", "nobody")
+    assert bad.returncode == 1
+    assert json.loads(bad.stdout)["checks"]["nobody"]["status"] == "red"

@@ -183,7 +183,7 @@ async def _push(result: HealthCheckResult, seconds: float) -> None:
     except FuseboardUnavailable as error:
         logger.debug("fuseboard: the result of check %s stays here: %s", result.name, error)
     except FuseboardError as error:
-        if (result.name, str(error)) not in _refused:
+        if (result.name, str(error)) not in _refused and len(_refused) < 1000:
             _refused.add((result.name, str(error)))
             logger.warning("fuseboard: the board takes no results of check %s: %s", result.name, error)
 

@@ -232,6 +232,8 @@ class AlertManager:
             self._declare_rest()
             told = reach(lambda client: client.alert_check(metric_name, value))
         except FuseboardUnavailable:
+            # it may come back with another database; declaring again is harmless
+            self._declared.clear()
             return None
         return [Alert.of(alert) for alert in told["alerts"]]
 
