@@ -26,15 +26,18 @@ FOREIGN = ("/agg/", "/api/", "/metrics/job", "/ttl/")
 
 def operations() -> dict[str, tuple[str, str]]:
     """``operationId`` to method and path."""
-    found, path, method = {}, "", ""
+    found, path, method, tag = {}, "", "", ""
     for line in (ROOT / "openapi.yaml").read_text().splitlines():
         if match := re.match(r"  (/\S*):$", line):
             path = match[1]
         elif match := re.match(r"    (get|put|post|delete|head|patch):$", line):
-            method = match[1].upper()
+            method, tag = match[1].upper(), ""
+        elif match := re.match(r"      - (\w+)$", line):
+            tag = tag or match[1]
         elif match := re.match(r"      operationId: (\w+)$", line):
-            found[match[1]] = (method, path)
-    return {name: place for name, place in found.items() if not place[1].startswith(FOREIGN)}
+            if tag not in FOREIGN:
+                found[match[1]] = (method, path)
+    return found
 
 
 OPERATIONS = operations()
