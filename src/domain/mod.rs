@@ -13,6 +13,7 @@ pub mod json_diff;
 pub mod label_set;
 pub mod limiter;
 pub mod name;
+pub mod notify;
 pub mod object;
 pub mod push_group;
 pub mod quantity;

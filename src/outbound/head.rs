@@ -16,6 +16,7 @@ use std::{
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// A stream on which so many bytes may come until the answer has begun.
+#[derive(Debug)]
 pub(super) struct UntilAnswer<S> {
     stream: S,
     left: usize,
@@ -23,7 +24,7 @@ pub(super) struct UntilAnswer<S> {
 }
 
 /// Tells the stream that the answer has begun: from then on the reader counts for itself.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Begun(Arc<AtomicBool>);
 
 impl Begun {
@@ -36,6 +37,12 @@ impl<S> UntilAnswer<S> {
     pub(super) fn new(stream: S, most: usize) -> (Self, Begun) {
         let begun = Begun::default();
         (Self { stream, left: most, begun: begun.clone() }, begun)
+    }
+}
+
+impl<S> UntilAnswer<S> {
+    pub(super) fn inner(&self) -> &S {
+        &self.stream
     }
 }
 

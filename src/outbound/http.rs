@@ -22,7 +22,7 @@ use url::Position;
 use super::{
     Fetch, Fetched, Outbound, OutboundError, connect::connect, head::UntilAnswer, redirect::Asked, tls,
 };
-use crate::domain::text::with_causes;
+use crate::{clock::Clock, domain::text::with_causes};
 
 /// Bytes of the head of an answer, which has at most 100 headers, too.
 const LONGEST_HEAD: usize = 64 << 10;
@@ -32,7 +32,7 @@ const USER_AGENT: &str = concat!("fuseboard/", env!("CARGO_PKG_VERSION"));
 
 /// What came of one request.
 enum Reply {
-    Answer { status: u16, body: Bytes, is_complete: bool },
+    Answer { status: u16, body: Bytes, is_complete: bool, retry_after: Option<Duration> },
     Redirect { status: u16, location: String },
 }
 
@@ -60,9 +60,16 @@ impl Outbound {
         for _ in 0..=fetch.max_redirects {
             let (reply, certificate_expires_in) = self.ask(&asked, fetch.verify_tls, wish).await?;
             match reply {
-                Reply::Answer { status, body, is_complete } => {
+                Reply::Answer { status, body, is_complete, retry_after } => {
                     let duration = Duration::ZERO;
-                    return Ok(Fetched { status, body, is_complete, duration, certificate_expires_in });
+                    return Ok(Fetched {
+                        status,
+                        body,
+                        is_complete,
+                        duration,
+                        certificate_expires_in,
+                        retry_after,
+                    });
                 }
                 Reply::Redirect { status, location } => asked = asked.redirected(status, &location)?,
             }
@@ -159,6 +166,8 @@ async fn read(response: Response<Incoming>, wish: Wish) -> Result<Reply, Outboun
         let location = String::from_utf8_lossy(location.as_bytes()).into_owned();
         return Ok(Reply::Redirect { status: status.as_u16(), location });
     }
+    let retry_after =
+        response.headers().get(header::RETRY_AFTER).and_then(|value| seconds(value.to_str().ok()?));
     let mut incoming = response.into_body();
     let mut body = BytesMut::new();
     let is_complete = loop {
@@ -173,9 +182,36 @@ async fn read(response: Response<Incoming>, wish: Wish) -> Result<Reply, Outboun
             break false;
         }
     };
-    Ok(Reply::Answer { status: status.as_u16(), body: body.freeze(), is_complete })
+    Ok(Reply::Answer { status: status.as_u16(), body: body.freeze(), is_complete, retry_after })
+}
+
+/// `Retry-After` (RFC 9110, section 10.2.3): seconds, or a date.
+fn seconds(value: &str) -> Option<Duration> {
+    if let Ok(seconds) = value.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = jiff::fmt::rfc2822::parse(value.trim()).ok()?.timestamp();
+    let left = date.as_second().saturating_sub(Clock::system().wall().as_second());
+    Some(Duration::from_secs(u64::try_from(left).unwrap_or_default()))
 }
 
 fn broken(error: &hyper::Error) -> OutboundError {
     OutboundError::Broken(with_causes(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        assert_eq!(seconds(" 120 "), Some(Duration::from_secs(120)));
+        assert_eq!(seconds("Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::ZERO));
+        assert!(
+            seconds("Fri, 21 Oct 2099 07:28:00 GMT").is_some_and(|span| span > Duration::from_secs(86_400))
+        );
+        for bad in ["", "-1", "soon", "1.5"] {
+            assert_eq!(seconds(bad), None, "{bad}");
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! Requests that the server makes itself: probes of checks, webhooks, sources of backups.
+//! Requests that the server makes itself: probes of checks, webhooks, sources of backups, notifications.
 //!
 //! What an address may be is the [`Policy`]'s business. A name is resolved once for each request and each redirect, what
 //! comes out is checked, and the connection goes to an address that was checked: a name that means something else a
@@ -18,11 +18,13 @@ mod connect;
 mod dial;
 mod head;
 mod http;
+mod mail;
 pub mod policy;
 mod redirect;
 mod resolve;
 mod tls;
 
+pub use mail::{Letter, MailError};
 pub use policy::Policy;
 
 /// Makes requests. Cheap to clone.
@@ -73,6 +75,8 @@ pub struct Fetched {
     pub duration: Duration,
     /// How long the server's certificate is still valid; zero if it has ended; none without TLS.
     pub certificate_expires_in: Option<Duration>,
+    /// What `Retry-After` asks for.
+    pub retry_after: Option<Duration>,
 }
 
 /// What is to be learned from a TCP connection.

@@ -35,6 +35,11 @@ impl Tls {
         Self { roots: Some(roots), ..Self::default() }
     }
 
+    /// Whom it trusts, if it is not whom the system does.
+    pub(super) fn roots(&self) -> Option<&[CertificateDer<'static>]> {
+        self.roots.as_deref()
+    }
+
     /// Shakes hands with `host`, a name or an address; its certificate must be valid if `verify`.
     pub(super) async fn shake(
         &self,
@@ -63,14 +68,19 @@ pub(super) fn expires_in(stream: &TlsStream<TcpStream>, now: Duration) -> Option
     Some(end.saturating_sub(now))
 }
 
-/// The system's store, because a company's own roots are in it; where it is empty, as in a bare container, Mozilla's
-/// list as it was when this was built. Read once.
-fn system_roots() -> RootCertStore {
+/// The certificates of the system's store; none in a bare container.
+pub(super) fn system_certificates() -> Vec<CertificateDer<'static>> {
     let native = rustls_native_certs::load_native_certs();
     for error in &native.errors {
         tracing::debug!(%error, "a certificate of the system's store cannot be read");
     }
-    trusted_or_built_in(native.certs)
+    native.certs
+}
+
+/// The system's store, because a company's own roots are in it; where it is empty, as in a bare container, Mozilla's
+/// list as it was when this was built. Read once.
+fn system_roots() -> RootCertStore {
+    trusted_or_built_in(system_certificates())
 }
 
 fn trusted_or_built_in(certificates: Vec<CertificateDer<'static>>) -> RootCertStore {

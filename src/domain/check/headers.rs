@@ -45,7 +45,7 @@ impl Headers {
         Self(self.iter().map(shown).collect())
     }
 
-    pub(super) fn checked(self) -> Result<Self, InvalidConfig> {
+    pub(in crate::domain) fn checked(self) -> Result<Self, InvalidConfig> {
         if self.0.len() > MOST {
             return invalid("headers", format!("must be at most {MOST} headers"));
         }

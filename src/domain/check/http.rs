@@ -216,7 +216,8 @@ pub(super) fn slowness(slow: Option<Seconds>, duration: Duration) -> Option<(Sta
     Some((Status::Yellow, format!("slower than {} s", f64::from(slow))))
 }
 
-fn checked_url(raw: &str) -> Result<Url, InvalidConfig> {
+/// A URL that can be asked; errors are about the field `url`.
+pub(in crate::domain) fn checked_url(raw: &str) -> Result<Url, InvalidConfig> {
     if raw.len() > LONGEST_URL {
         return invalid("url", format!("must be at most {LONGEST_URL} bytes long"));
     }

@@ -38,6 +38,7 @@ pub use config::{Active, CheckConfig, Expectation, Heartbeat, Probe, Source, Thr
 pub use expected::{ExpectedStatus, ExpectedStatusSpec, StatusPattern};
 pub use headers::{Headers, REDACTED};
 pub use heartbeat::Signal;
+pub(in crate::domain) use http::checked_url;
 pub use http::{HttpAnswer, HttpMethod, HttpProbe, MAX_REDIRECTS};
 pub use labels::Labels;
 pub(in crate::domain) use metric::checked_metric_name;
