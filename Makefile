@@ -47,9 +47,11 @@ lint-python: $(if $(PYTHON_TESTS),$(VENV)/.linters) ## Types, lints and format o
 	@if [ -d clients/python/tests ]; then cd clients/python && "$(VENV)/bin/python" tools/async_from_sync.py --check \
 		&& "$(VENV)/bin/mypy" && "$(VENV)/bin/ruff" check && "$(VENV)/bin/ruff" format --check; fi
 
-# What the tests run: promtool checks the text of /metrics, openssl makes certificates for the Python client's tests.
-tools: ## Install the programs that the tests need: promtool, openssl
-	@packages=$$(command -v promtool >/dev/null || echo prometheus; command -v openssl >/dev/null || echo openssl); \
+# What the tests run: promtool checks the text of /metrics, Prometheus sends alerts and amtool looks at them, openssl makes
+# certificates for the Python client's tests.
+tools: ## Install the programs that the tests need: promtool, prometheus, amtool, openssl
+	@packages=$$(command -v promtool >/dev/null && command -v prometheus >/dev/null || echo prometheus; \
+		command -v amtool >/dev/null || echo prometheus-alertmanager; command -v openssl >/dev/null || echo openssl); \
 	if [ -z "$$packages" ]; then exit 0; fi; \
 	echo "installing" $$packages; \
 	if $(CAN_INSTALL); then \

@@ -21,13 +21,20 @@ pub use backup_keys::BackupKeyArgs;
 pub use metrics::MetricsSection;
 
 use crate::{
-    app::{Limits, backups::BackupOptions, metrics::MetricRules, tokens::Secret},
+    app::{
+        Limits, backups::BackupOptions, metrics::MetricRules, notifications::NotificationOptions,
+        tokens::Secret,
+    },
     domain::{
         InvalidConfig, Name, Seconds,
         breaker::{BreakerConfig, BreakerSpec},
         check::{CheckConfig, CheckSpec},
         gate::{GateConfig, GateSpec},
         limiter::{LimiterConfig, LimiterSpec},
+        notify::{
+            MaintenanceWindowConfig, MaintenanceWindowSpec, ReceiverConfig, ReceiverSpec, RouteConfig,
+            RouteSpec,
+        },
         push_group::GroupLimits,
         retention::{RetentionPolicy, RetentionSpec},
         retry::{RetryPolicyConfig, RetryPolicySpec},
@@ -118,6 +125,14 @@ pub struct File {
     pub alerts: AlertsSection,
     /// Policies of retention that exist after the start, by type of backups.
     pub retention: BTreeMap<String, RetentionSpec>,
+    /// Receivers of notifications that exist after the start, by name.
+    pub receivers: BTreeMap<String, ReceiverSpec>,
+    /// Routes that exist after the start, by name.
+    pub routes: BTreeMap<String, RouteSpec>,
+    /// Maintenance windows that exist after the start, by name.
+    pub maintenance_windows: BTreeMap<String, MaintenanceWindowSpec>,
+    /// How notifications are sent.
+    pub notifications: NotificationsSection,
     /// The seed's section: breakers and rate limits in its words.
     pub resilience: ResilienceSection,
     /// The seed's section for checks.
@@ -192,6 +207,14 @@ pub struct LimitsSection {
     pub max_push_group_series: Option<usize>,
     /// Bytes that they take, about.
     pub max_push_group_bytes: Option<usize>,
+    /// Receivers of notifications.
+    pub max_receivers: Option<usize>,
+    /// Routes, without those inside of them.
+    pub max_routes: Option<usize>,
+    /// Silences, those that are over and still kept included.
+    pub max_silences: Option<usize>,
+    /// Maintenance windows.
+    pub max_maintenance_windows: Option<usize>,
     /// Calls that have entered and not reported.
     pub max_calls_in_flight: Option<usize>,
     /// Thresholds.
@@ -212,6 +235,59 @@ pub struct LimitsSection {
     pub max_connections: Option<usize>,
     /// Operations waiting for the disk.
     pub max_queued_writes: Option<usize>,
+}
+
+impl File {
+    fn limits(&self) -> Result<Limits, ConfigError> {
+        let bounds = &self.limits;
+        let defaults = Limits::default();
+        Ok(Limits {
+            max_breakers: bounds.max_breakers.unwrap_or(defaults.max_breakers),
+            max_limiters: bounds.max_limiters.unwrap_or(defaults.max_limiters),
+            max_retry_policies: bounds.max_retry_policies.unwrap_or(defaults.max_retry_policies),
+            max_checks: bounds.max_checks.unwrap_or(defaults.max_checks),
+            max_check_runs: match bounds.max_check_runs {
+                Some(runs @ 1..=10_000) => runs,
+                None => defaults.max_check_runs,
+                Some(_) => {
+                    return Err(ConfigError("[limits] max_check_runs must be from 1 to 10000".to_owned()));
+                }
+            },
+            max_results_per_check: bounds.max_results_per_check.unwrap_or(defaults.max_results_per_check),
+            check_results_retention: match bounds.check_results_retention_days {
+                Some(days) => retention(days)?,
+                None => defaults.check_results_retention,
+            },
+            series: self.metrics.limits(),
+            max_gates: bounds.max_gates.unwrap_or(defaults.max_gates),
+            push_groups: GroupLimits {
+                max_groups: bounds.max_push_groups.unwrap_or(defaults.push_groups.max_groups),
+                max_series: bounds.max_push_group_series.unwrap_or(defaults.push_groups.max_series),
+                max_bytes: bounds.max_push_group_bytes.unwrap_or(defaults.push_groups.max_bytes),
+            },
+            max_calls_in_flight: bounds.max_calls_in_flight.unwrap_or(defaults.max_calls_in_flight),
+            max_schedules: bounds.max_schedules.unwrap_or(defaults.max_schedules),
+            max_backup_types: bounds.max_backup_types.unwrap_or(defaults.max_backup_types),
+            max_retention_policies: bounds.max_retention_policies.unwrap_or(defaults.max_retention_policies),
+            max_thresholds: bounds.max_thresholds.unwrap_or(defaults.max_thresholds),
+            max_series_per_threshold: bounds
+                .max_series_per_threshold
+                .unwrap_or(defaults.max_series_per_threshold),
+            max_alerts: self.alerts.max_alerts.unwrap_or(defaults.max_alerts),
+            alerts_retention: self.alerts.retention()?.unwrap_or(defaults.alerts_retention),
+            max_external_alerts: bounds.max_external_alerts.unwrap_or(defaults.max_external_alerts),
+            max_receivers: bounds.max_receivers.unwrap_or(defaults.max_receivers),
+            max_routes: bounds.max_routes.unwrap_or(defaults.max_routes),
+            max_silences: bounds.max_silences.unwrap_or(defaults.max_silences),
+            max_maintenance_windows: bounds
+                .max_maintenance_windows
+                .unwrap_or(defaults.max_maintenance_windows),
+            max_events: bounds.max_events.unwrap_or(defaults.max_events),
+            max_events_per_resource: bounds
+                .max_events_per_resource
+                .unwrap_or(defaults.max_events_per_resource),
+        })
+    }
 }
 
 /// `[outbound]`: networks that checks, webhooks and sources of backups may reach, and may not. See [`Policy`].
@@ -237,6 +313,26 @@ impl OutboundSection {
             deny: networks("deny", &self.deny)?,
             allow_only: self.allow_only,
         })
+    }
+}
+
+/// `[notifications]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NotificationsSection {
+    /// Where people reach this board, such as `https://board.example.com`. Notifications link to it.
+    pub external_url: Option<String>,
+}
+
+impl NotificationsSection {
+    fn options(&self) -> Result<NotificationOptions, ConfigError> {
+        let wrong = || ConfigError("[notifications] external_url must be an http or https URL".to_owned());
+        let external_url = self.external_url.clone().unwrap_or_default();
+        let is_web = |url: url::Url| matches!(url.scheme(), "http" | "https");
+        if !external_url.is_empty() && !url::Url::parse(&external_url).is_ok_and(is_web) {
+            return Err(wrong());
+        }
+        Ok(NotificationOptions { external_url })
     }
 }
 
@@ -331,6 +427,12 @@ pub struct Declarations {
     pub retention: Vec<(Name, RetentionSpec)>,
     /// What new metrics are like.
     pub metrics: MetricRules,
+    /// Receivers of notifications.
+    pub receivers: Vec<(Name, ReceiverSpec)>,
+    /// Routes.
+    pub routes: Vec<(Name, RouteSpec)>,
+    /// Maintenance windows.
+    pub maintenance_windows: Vec<(Name, MaintenanceWindowSpec)>,
     /// Whether breakers are asked at all.
     pub breakers_enabled: bool,
     /// Whether the server runs checks by itself.
@@ -386,6 +488,8 @@ pub struct Config {
     pub outbound: Policy,
     /// How backups are kept.
     pub backups: BackupOptions,
+    /// How notifications are sent.
+    pub notifications: NotificationOptions,
     /// What the file declares.
     pub declarations: Declarations,
     /// What an operator should know, for the log.
@@ -413,7 +517,6 @@ impl Config {
     fn build(args: &ServeArgs, file: &File) -> Result<Self, ConfigError> {
         let (server, bounds) = (&file.server, &file.limits);
         let mut warnings = Vec::new();
-        let defaults = Limits::default();
         let tls_cert = args.tls_cert.clone().or_else(|| server.tls_cert.clone());
         let tls_key = args.tls_key.clone().or_else(|| server.tls_key.clone());
         let tls = match (tls_cert, tls_key) {
@@ -451,50 +554,7 @@ impl Config {
             request_timeout: seconds(server.request_timeout_seconds, 30.0),
             shutdown_delay: seconds(server.shutdown_delay_seconds, 1.0),
             drain: seconds(server.drain_seconds, 10.0),
-            limits: Limits {
-                max_breakers: bounds.max_breakers.unwrap_or(defaults.max_breakers),
-                max_limiters: bounds.max_limiters.unwrap_or(defaults.max_limiters),
-                max_retry_policies: bounds.max_retry_policies.unwrap_or(defaults.max_retry_policies),
-                max_checks: bounds.max_checks.unwrap_or(defaults.max_checks),
-                max_check_runs: match bounds.max_check_runs {
-                    Some(runs @ 1..=10_000) => runs,
-                    None => defaults.max_check_runs,
-                    Some(_) => {
-                        return Err(ConfigError(
-                            "[limits] max_check_runs must be from 1 to 10000".to_owned(),
-                        ));
-                    }
-                },
-                max_results_per_check: bounds.max_results_per_check.unwrap_or(defaults.max_results_per_check),
-                check_results_retention: match bounds.check_results_retention_days {
-                    Some(days) => retention(days)?,
-                    None => defaults.check_results_retention,
-                },
-                series: file.metrics.limits(),
-                max_gates: bounds.max_gates.unwrap_or(defaults.max_gates),
-                push_groups: GroupLimits {
-                    max_groups: bounds.max_push_groups.unwrap_or(defaults.push_groups.max_groups),
-                    max_series: bounds.max_push_group_series.unwrap_or(defaults.push_groups.max_series),
-                    max_bytes: bounds.max_push_group_bytes.unwrap_or(defaults.push_groups.max_bytes),
-                },
-                max_calls_in_flight: bounds.max_calls_in_flight.unwrap_or(defaults.max_calls_in_flight),
-                max_schedules: bounds.max_schedules.unwrap_or(defaults.max_schedules),
-                max_backup_types: bounds.max_backup_types.unwrap_or(defaults.max_backup_types),
-                max_retention_policies: bounds
-                    .max_retention_policies
-                    .unwrap_or(defaults.max_retention_policies),
-                max_thresholds: bounds.max_thresholds.unwrap_or(defaults.max_thresholds),
-                max_series_per_threshold: bounds
-                    .max_series_per_threshold
-                    .unwrap_or(defaults.max_series_per_threshold),
-                max_alerts: file.alerts.max_alerts.unwrap_or(defaults.max_alerts),
-                alerts_retention: file.alerts.retention()?.unwrap_or(defaults.alerts_retention),
-                max_external_alerts: bounds.max_external_alerts.unwrap_or(defaults.max_external_alerts),
-                max_events: bounds.max_events.unwrap_or(defaults.max_events),
-                max_events_per_resource: bounds
-                    .max_events_per_resource
-                    .unwrap_or(defaults.max_events_per_resource),
-            },
+            limits: file.limits()?,
             max_body_bytes: bounds.max_body_bytes.unwrap_or(4 << 20),
             max_requests_in_flight: bounds.max_requests_in_flight.unwrap_or(4096),
             max_connections: bounds.max_connections.unwrap_or(10_000),
@@ -504,6 +564,7 @@ impl Config {
                 keys: backup_keys::keyring(&args.backup_keys, &file.backup, &mut warnings)?,
                 ..file.backup.options()?
             },
+            notifications: file.notifications.options()?,
             declarations: file.declarations()?,
             warnings,
         })
@@ -598,6 +659,13 @@ impl File {
             metrics: self.metrics.rules()?,
             thresholds: checked("thresholds", thresholds, |spec| ThresholdConfig::try_from(spec).map(drop))?,
             built_in_thresholds: self.alerts.built_in(self.health_checks.alert_on_failure)?,
+            receivers: checked("receivers", self.receivers.clone(), |spec| {
+                ReceiverConfig::try_from(spec).map(drop)
+            })?,
+            routes: checked("routes", self.routes.clone(), |spec| RouteConfig::try_from(spec).map(drop))?,
+            maintenance_windows: checked("maintenance_windows", self.maintenance_windows.clone(), |spec| {
+                MaintenanceWindowConfig::try_from(spec).map(drop)
+            })?,
             breakers_enabled: seed.circuit_breaker_enabled,
             checks_enabled: self.health_checks.enabled.unwrap_or(true),
         })

@@ -43,6 +43,12 @@ enum Command {
     Alert(cli::alert::AlertArgs),
     /// List and show schedules of a running server and their runs, and run them now
     Schedule(cli::schedule::ScheduleArgs),
+    /// Silence alerts of a running server for a while, list silences and end them
+    Silence(cli::silence::SilenceArgs),
+    /// List receivers of notifications of a running server, and test them
+    Receiver(cli::receiver::ReceiverArgs),
+    /// List what a running server has told its receivers, and try again what failed
+    Notification(cli::notification::NotificationArgs),
     /// Store documents on a running server, and get them back
     Backup(Box<cli::backup::BackupArgs>),
     /// Write all that is declared on a running server as one document
@@ -99,6 +105,9 @@ fn run(command: Command) -> Result<ExitCode, String> {
         Command::Limiter(args) => return Ok(cli::limiter::run(&args)),
         Command::Alert(args) => return Ok(cli::alert::run(&args)),
         Command::Schedule(args) => return Ok(cli::schedule::run(&args)),
+        Command::Silence(args) => return Ok(cli::silence::run(&args)),
+        Command::Receiver(args) => return Ok(cli::receiver::run(&args)),
+        Command::Notification(args) => return Ok(cli::notification::run(&args)),
         Command::Backup(args) => return Ok(cli::backup::run(&args)),
         Command::Export(args) => return Ok(cli::export::run(&args)),
         Command::Import(args) => return Ok(cli::import::run(&args)),

@@ -61,6 +61,8 @@ pub struct Telemetry {
     pub backups: BackupCounters,
     /// Thresholds and alerts.
     pub alerts: AlertFigures,
+    /// What became of notifications.
+    pub notifications: NotificationMetrics,
     /// Failed or late steps of background tasks.
     pub task_failures: IntCounterVec,
 }
@@ -140,6 +142,72 @@ impl AlertFigures {
             thresholds: gauge("fuseboard_thresholds", "Thresholds, the board's own included.")?,
             series: gauge("fuseboard_threshold_series", "Series that thresholds remember.")?,
         })
+    }
+}
+
+/// What became of notifications.
+#[derive(Debug)]
+pub struct NotificationMetrics {
+    attempts: IntCounterVec,
+    seconds: HistogramVec,
+    /// Those that are to be delivered.
+    pub pending: IntGauge,
+    /// Those that are being sent.
+    pub in_flight: IntGauge,
+    /// Those that were given up and are kept.
+    pub dead: IntGauge,
+    /// Groups of alerts that are told together.
+    pub groups: IntGauge,
+    /// Silences that hold.
+    pub silences: IntGauge,
+    /// Alerts that fire and of which nobody is told.
+    pub silenced_alerts: IntGauge,
+}
+
+impl NotificationMetrics {
+    fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let gauge = |name: &str, help: &str| register(registry, IntGauge::new(name, help)?);
+        let attempts = IntCounterVec::new(
+            Opts::new(
+                "fuseboard_notification_attempts_total",
+                "Attempts to deliver notifications, by kind of receiver and result.",
+            ),
+            &["kind", "result"],
+        )?;
+        let seconds = HistogramVec::new(
+            HistogramOpts::new(
+                "fuseboard_notification_duration_seconds",
+                "Duration of attempts to deliver notifications, by kind of receiver.",
+            )
+            .buckets(REQUEST_BUCKETS.to_vec()),
+            &["kind"],
+        )?;
+        let attempts = register(registry, attempts)?;
+        for kind in crate::domain::notify::ReceiverKind::ALL {
+            for result in ["delivered", "failed"] {
+                attempts.with_label_values(&[kind.as_str(), result]);
+            }
+        }
+        Ok(Self {
+            attempts,
+            seconds: register(registry, seconds)?,
+            pending: gauge("fuseboard_notifications_pending", "Notifications that are to be delivered.")?,
+            in_flight: gauge("fuseboard_notifications_in_flight", "Notifications that are being sent.")?,
+            dead: gauge("fuseboard_notifications_dead", "Notifications that were given up and are kept.")?,
+            groups: gauge("fuseboard_notification_groups", "Groups of alerts that are told together.")?,
+            silences: gauge("fuseboard_silences_active", "Silences that hold.")?,
+            silenced_alerts: gauge(
+                "fuseboard_alerts_silenced",
+                "Alerts that fire and of which nobody is told, because of silences or maintenance windows.",
+            )?,
+        })
+    }
+
+    /// Notes an attempt to deliver to a receiver of a kind.
+    pub fn attempted(&self, kind: &str, is_delivered: bool, seconds: f64) {
+        let result = if is_delivered { "delivered" } else { "failed" };
+        self.attempts.with_label_values(&[kind, result]).inc();
+        self.seconds.with_label_values(&[kind]).observe(seconds);
     }
 }
 
@@ -276,6 +344,7 @@ impl Telemetry {
             checks: CheckGauges::new(&registry)?,
             backups: BackupCounters::new(&registry)?,
             alerts: AlertFigures::new(&registry)?,
+            notifications: NotificationMetrics::new(&registry)?,
             task_failures: counters(
                 "fuseboard_task_failures_total",
                 "Background steps that failed, panicked or took too long.",

@@ -11,8 +11,11 @@ use super::{
     definitions::{self, Resource},
     gates::GateCell,
     limiters::LimiterCell,
+    maintenance_windows::MaintenanceWindowCell,
+    receivers::ReceiverCell,
     retention::RetentionCell,
     retry_policies::RetryPolicyCell,
+    routes::RouteCell,
     schedules::ScheduleCell,
     text::hex,
     thresholds::ThresholdCell,
@@ -54,13 +57,16 @@ where
 }
 
 /// The fields in an order in which whatever refers to something comes after it.
-pub const SECTIONS: [Section; 8] = [
+pub const SECTIONS: [Section; 11] = [
     Section::of::<BreakerCell>("breakers", "/v1/breakers"),
     Section::of::<LimiterCell>("limiters", "/v1/limiters"),
     Section::of::<RetryPolicyCell>("retry_policies", "/v1/retry-policies"),
     Section::of::<CheckCell>("checks", "/v1/checks"),
     Section::of::<GateCell>("gates", "/v1/gates"),
     Section::of::<RetentionCell>("retention", "/v1/retention"),
+    Section::of::<ReceiverCell>("receivers", "/v1/receivers"),
+    Section::of::<RouteCell>("routes", "/v1/routes"),
+    Section::of::<MaintenanceWindowCell>("maintenance_windows", "/v1/maintenance-windows"),
     Section::of::<ScheduleCell>("schedules", "/v1/schedules"),
     Section::of::<ThresholdCell>("thresholds", "/v1/thresholds"),
 ];
@@ -77,7 +83,7 @@ pub struct BoardDocument {
 }
 
 impl Board {
-    /// What is declared at one instant. It holds secrets: headers of checks and of schedules.
+    /// What is declared at one instant. It holds secrets: headers of checks and of schedules, and those of receivers.
     pub async fn board_document(&self) -> Result<BoardDocument, AppError> {
         let stored = definitions_by_kind(&self.store.readers).await?;
         let pieces = written(stored);
@@ -121,7 +127,8 @@ mod tests {
         assert_eq!(
             std::str::from_utf8(&text).unwrap(),
             "{\"format\":\"fuseboard/1\",\"breakers\":{},\"limiters\":{},\"retry_policies\":{},\"checks\":{},\
-             \"gates\":{\"g\":{\"checks\":[\"a\"]}},\"retention\":{},\"schedules\":{},\"thresholds\":{},\"novelty\":{\"x\":{}}}"
+             \"gates\":{\"g\":{\"checks\":[\"a\"]}},\"retention\":{},\"receivers\":{},\"routes\":{},\
+             \"maintenance_windows\":{},\"schedules\":{},\"thresholds\":{},\"novelty\":{\"x\":{}}}"
         );
     }
 }

@@ -128,6 +128,9 @@ pub enum AppError {
     /// Pushed metrics do not fit, or have no room.
     #[error("{0}")]
     Push(#[from] PushRefusal),
+    /// The notification is delivered: there is nothing to try again.
+    #[error("notification {0} is delivered")]
+    Delivered(i64),
     /// `If-Match` or `If-None-Match` did not hold.
     #[error("{0}")]
     PreconditionFailed(&'static str),

@@ -1,6 +1,7 @@
 //! Use cases: what HTTP, tasks and the command line do with the board. Owns the live state.
 
 mod actions;
+pub mod alertmanager;
 pub mod alerts;
 pub mod backups;
 pub mod board;
@@ -17,16 +18,22 @@ pub mod health;
 pub mod idempotency;
 pub mod journal;
 pub mod limiters;
+pub mod maintenance_windows;
 pub mod metrics;
+pub mod notifications;
 pub mod push_groups;
+pub mod receivers;
 mod registry;
 pub mod retention;
 pub mod retry_policies;
+pub mod routes;
 pub mod schedules;
+pub mod silences;
 mod snapshot;
 pub mod thresholds;
 mod timers;
 pub mod tokens;
+mod uuid;
 
 use std::{sync::Arc, time::Duration};
 
@@ -55,14 +62,20 @@ use gates::{AdHoc, GateCell};
 use idempotency::Answers;
 use journal::Journal;
 use limiters::LimiterCell;
+use maintenance_windows::MaintenanceWindowCell;
 use metrics::Metrics;
+use notifications::{NotificationOptions, Notifications};
 use push_groups::PushGroups;
+use receivers::ReceiverCell;
 use retention::RetentionCell;
 use retry_policies::RetryPolicyCell;
+use routes::RouteCell;
 use schedules::{ScheduleCell, runs::ScheduleRuns};
+use silences::Silences;
 use thresholds::{ThresholdCell, Watched};
 use timers::Timers;
 use tokens::Tokens;
+use uuid::uuid;
 
 /// The bounds of the board. Reaching one is an error that names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,6 +118,14 @@ pub struct Limits {
     pub alerts_retention: Duration,
     /// Alerts from outside that are firing.
     pub max_external_alerts: usize,
+    /// Receivers of notifications.
+    pub max_receivers: usize,
+    /// Routes, without those inside of them.
+    pub max_routes: usize,
+    /// Silences, those that are over and still kept included.
+    pub max_silences: usize,
+    /// Maintenance windows.
+    pub max_maintenance_windows: usize,
     /// Events kept for the whole board.
     pub max_events: usize,
     /// Events kept for one resource.
@@ -133,6 +154,10 @@ impl Default for Limits {
             max_alerts: 100_000,
             alerts_retention: Duration::from_secs(90 * 86_400),
             max_external_alerts: 10_000,
+            max_receivers: 1_000,
+            max_routes: 1_000,
+            max_silences: 10_000,
+            max_maintenance_windows: 1_000,
             max_events: 1_000_000,
             max_events_per_resource: 1_000,
         }
@@ -186,6 +211,16 @@ pub struct Board {
     pub watched: Watched,
     /// Alerts.
     pub alerts: Alerts,
+    /// Receivers of notifications by name.
+    pub receivers: Registry<ReceiverCell>,
+    /// Routes by name.
+    pub routes: Registry<RouteCell>,
+    /// Silences.
+    pub silences: Silences,
+    /// Maintenance windows by name.
+    pub maintenance_windows: Registry<MaintenanceWindowCell>,
+    /// Notifications.
+    pub notifications: Notifications,
     /// What happened.
     pub journal: Journal,
     /// Answers to repeat.
@@ -224,6 +259,7 @@ impl Board {
         telemetry: Arc<Telemetry>,
         outbound: Outbound,
         (backups, objects): (BackupOptions, Option<Objects>),
+        notifications: NotificationOptions,
     ) -> Result<Arc<Self>, StoreError> {
         let (loaded, seed) = snapshot::read(&store, &clock).await?;
         let board = Arc::new(Self {
@@ -248,6 +284,11 @@ impl Board {
             thresholds: Registry::default(),
             watched: Watched::default(),
             alerts: Alerts::new(loaded.last_alert()),
+            receivers: Registry::default(),
+            routes: Registry::default(),
+            silences: Silences::default(),
+            maintenance_windows: Registry::default(),
+            notifications: Notifications::new(notifications, clock.wall()),
             journal: Journal::new(loaded.last_event()),
             answers: Arc::default(),
             tokens: Tokens::default(),
@@ -313,6 +354,7 @@ impl Board {
         gauge(&self.telemetry.checks.runs_waiting, in_line);
         gauge(&self.telemetry.checks.results_waiting, unsaved);
         gauge(&self.telemetry.checks.results_dropped, usize::try_from(lost).unwrap_or(usize::MAX));
+        self.refresh_notification_telemetry();
         for commit in health.take_commits() {
             self.telemetry.commit_seconds.observe(commit.took.as_secs_f64());
             self.telemetry

@@ -22,6 +22,7 @@ use super::{
     journal::{Entry as JournalEntry, UNCLEAN_GAP},
     limiters::{LimiterCell, MARK_KIND},
     metrics::{self, StoredMetrics},
+    notifications::{self, StoredNotifications},
     push_groups::{self, StoredGroups},
     retention::RetentionCell,
     retry_policies::RetryPolicyCell,
@@ -98,6 +99,7 @@ pub(super) struct Loaded {
     metrics: StoredMetrics,
     push_groups: StoredGroups,
     thresholds: Pairs,
+    notifications: StoredNotifications,
 }
 
 impl Loaded {
@@ -178,6 +180,7 @@ pub(super) async fn read(store: &Store, clock: &Clock) -> Result<(Loaded, u64), 
                     alerts: alerts::read(connection, here.wall_nanos()).await?,
                     metrics: metrics::read(connection).await?,
                     push_groups: push_groups::read(connection).await?,
+                    notifications: notifications::read(connection).await?,
                 };
                 if origin.is_none() {
                     board::board_put(connection, "origin", &text(&here.origin())?).await?;
@@ -242,6 +245,7 @@ pub(super) async fn restore(board: &Arc<Board>, mut loaded: Loaded) -> Result<()
     schedules::restore(board, &loaded.schedules, &configs).await?;
     alerts::restore(board, &loaded.alerts)?;
     thresholds::restore(board, &loaded.thresholds, &configs, loaded.alerts.series(), shift)?;
+    notifications::restore(board, &loaded.notifications, &configs)?;
     if shift != 0 {
         // The steady clock has another zero now: all saved times are written anew, together with it.
         save_all(board, None, shift).await?;

@@ -17,8 +17,14 @@ use super::{
     routing::{Routes, routes},
 };
 use crate::domain::{
-    breaker::BreakerSpec, check::CheckSpec, gate::GateSpec, limiter::LimiterSpec, retention::RetentionSpec,
-    retry::RetryPolicySpec, schedule::ScheduleSpec,
+    breaker::BreakerSpec,
+    check::CheckSpec,
+    gate::GateSpec,
+    limiter::LimiterSpec,
+    notify::{MaintenanceWindowSpec, ReceiverSpec, RouteSpec},
+    retention::RetentionSpec,
+    retry::RetryPolicySpec,
+    schedule::ScheduleSpec,
 };
 
 pub(super) fn routes() -> Routes {
@@ -43,13 +49,19 @@ struct BoardDocument {
     gates: BTreeMap<String, GateSpec>,
     /// Policies of retention, by the type of backups that they are for.
     retention: BTreeMap<String, RetentionSpec>,
+    /// Receivers of notifications, with their secrets.
+    receivers: BTreeMap<String, ReceiverSpec>,
+    /// Routes of notifications.
+    routes: BTreeMap<String, RouteSpec>,
+    /// Maintenance windows.
+    maintenance_windows: BTreeMap<String, MaintenanceWindowSpec>,
     /// Schedules, with the secrets among their headers.
     schedules: BTreeMap<String, ScheduleSpec>,
 }
 
 /// The board's own document: everything that is declared, each as `PUT` takes it. Needs the scope `admin`.
 ///
-/// Unlike the views it has the secrets of checks and schedules. It is as of one instant, and equal boards give equal
+/// Unlike the views it has the secrets of checks, schedules and receivers. It is as of one instant, and equal boards give equal
 /// bytes. State is not in it: counts, open breakers, results, runs, tokens.
 #[utoipa::path(get, path = "/v1/board", tag = "board",
     responses((status = 200, description = "The document.", body = BoardDocument)))]

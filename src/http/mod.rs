@@ -1,5 +1,7 @@
 //! The board over HTTP: one file per resource, and the edge that every request passes.
 
+mod alert_routes;
+mod alertmanager;
 mod alerts;
 pub mod auth;
 mod backups;
@@ -17,18 +19,22 @@ mod health;
 mod idempotency;
 pub mod json;
 mod limiters;
+mod maintenance_windows;
 mod metrics;
+mod notifications;
 pub mod openapi;
 mod paging;
 mod pings;
 mod probes;
 pub mod problem;
 mod pushgateway;
+mod receivers;
 mod retention;
 mod retry_policies;
 mod routes;
 mod routing;
 mod schedules;
+mod silences;
 mod strict;
 mod thresholds;
 mod tokens;
@@ -76,6 +82,12 @@ fn all(metrics_enabled: bool) -> Routes {
         .merge(health::routes())
         .merge(gates::routes())
         .merge(schedules::routes())
+        .merge(receivers::routes())
+        .merge(alert_routes::routes())
+        .merge(silences::routes())
+        .merge(maintenance_windows::routes())
+        .merge(notifications::routes())
+        .merge(alertmanager::routes())
         .merge(backups::routes())
         .merge(retention::routes())
         .merge(metrics::routes())

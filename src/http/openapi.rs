@@ -38,6 +38,8 @@ pub fn base() -> OpenApi {
             ("health", "How all of it is."),
             ("gates", "May I go?"),
             ("schedules", "What runs by itself, and what became of it."),
+            ("notifications", "Who is told of alerts, when, and what became of it."),
+            ("alertmanager", "Alertmanager's API, for Prometheus and amtool."),
             ("board", "All that is declared, as one document; needs the scope `admin`."),
             ("events", "What happened."),
             ("tokens", "Bearer tokens; needs the scope `admin`."),

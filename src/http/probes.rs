@@ -26,6 +26,8 @@ pub(super) fn routes() -> Routes {
         .routes(routes!(livez))
         .routes(routes!(readyz))
         .routes(routes!(healthz))
+        .routes(routes!(alertmanager_healthy))
+        .routes(routes!(alertmanager_ready))
         .routes(routes!(livez_check))
         .routes(routes!(readyz_check))
         .routes(routes!(healthz_check))
@@ -169,3 +171,17 @@ macro_rules! probe {
 probe!(livez, livez_check, "/livez", Probe::Live, "Whether the process runs.");
 probe!(readyz, readyz_check, "/readyz", Probe::Ready, "Whether to send requests here.");
 probe!(healthz, healthz_check, "/healthz", Probe::Health, "Whether the server is well, stopping or not.");
+
+/// Whether the process runs, where Prometheus' programs have it.
+#[utoipa::path(get, path = "/-/healthy", tag = "probes",
+    responses((status = 200, description = "It does.", body = String, content_type = "text/plain")))]
+async fn alertmanager_healthy(State(state): State<AppState>) -> Response {
+    answer(&state, Probe::Live, None)
+}
+
+/// Whether it serves, where Prometheus' programs have it.
+#[utoipa::path(get, path = "/-/ready", tag = "probes",
+    responses((status = 200, description = "It does.", body = String, content_type = "text/plain")))]
+async fn alertmanager_ready(State(state): State<AppState>) -> Response {
+    answer(&state, Probe::Ready, None)
+}

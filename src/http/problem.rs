@@ -303,7 +303,8 @@ impl From<AppError> for Problem {
             | AppError::WrongKind { .. }
             | AppError::BuiltIn { .. }
             | AppError::StillFiring { .. }
-            | AppError::Push(PushRefusal::Mode { .. }) => Code::Conflict,
+            | AppError::Push(PushRefusal::Mode { .. })
+            | AppError::Delivered(_) => Code::Conflict,
             AppError::TooOften { .. } => Code::RateLimited,
             AppError::StillRunning { .. } => Code::StillRunning,
             AppError::BackupCorrupt { .. } => Code::BackupCorrupt,

@@ -1,7 +1,7 @@
 //! Which route a path belongs to, for metrics, access rules and logs.
 
 /// The templates of all routes; a route's index is its number in the metrics.
-pub const ROUTES: [&str; 80] = [
+pub const ROUTES: [&str; 100] = [
     "/v1/calls",
     "/v1/metrics",
     "/metrics/job/{grouping_key}",
@@ -59,11 +59,31 @@ pub const ROUTES: [&str; 80] = [
     "/v1/alerts/{id}/acknowledge",
     "/v1/alerts/{id}",
     "/v1/alerts",
+    "/v1/receivers/{name}/test",
+    "/v1/receivers/{name}",
+    "/v1/receivers",
+    "/v1/routes/{name}",
+    "/v1/routes",
+    "/v1/silences/{id}",
+    "/v1/silences",
+    "/v1/maintenance-windows/{name}",
+    "/v1/maintenance-windows",
+    "/v1/notifications/{id}/retry",
+    "/v1/notifications/{id}",
+    "/v1/notifications",
+    "/api/v2/alerts/groups",
+    "/api/v2/alerts",
+    "/api/v2/silences",
+    "/api/v2/silence/{id}",
+    "/api/v2/status",
+    "/api/v2/receivers",
     "/v1/board",
     "/v1/metrics/{name}",
     "/v1/events",
     "/v1/tokens/{id}",
     "/v1/tokens",
+    "/-/healthy",
+    "/-/ready",
     "/livez",
     "/readyz",
     "/healthz",
@@ -151,7 +171,11 @@ pub fn template(route: usize) -> &'static str {
 /// Whether the success of a request to it is not worth a log line: guarded calls, probes, scrapes.
 #[must_use]
 pub fn is_routine(route: usize) -> bool {
-    is_hot(route) || matches!(template(route), "/livez" | "/readyz" | "/healthz" | "/health" | "/metrics")
+    is_hot(route)
+        || matches!(
+            template(route),
+            "/-/healthy" | "/-/ready" | "/livez" | "/readyz" | "/healthz" | "/health" | "/metrics"
+        )
 }
 
 /// Whether its bodies, or what has to be read before an answer, may be so long that the time of a request does not bound it.

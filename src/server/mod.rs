@@ -33,8 +33,11 @@ use crate::{
         definitions::{OnExisting, Precondition, Resource},
         gates::GateCell,
         limiters::LimiterCell,
+        maintenance_windows::MaintenanceWindowCell,
+        receivers::ReceiverCell,
         retention::RetentionCell,
         retry_policies::RetryPolicyCell,
+        routes::RouteCell,
         schedules::ScheduleCell,
         thresholds::ThresholdCell,
     },
@@ -114,8 +117,10 @@ impl Server {
         let objects = config.backups.store.as_ref().map(Objects::new).transpose();
         let objects = objects.map_err(StartError::ObjectStore)?;
         let backups = (config.backups.clone(), objects);
+        let notifications = config.notifications.clone();
         // All that is loaded is large, and so would be every future that waits for a start.
-        let board = Box::pin(Board::load(clock, store, config.limits.clone(), telemetry, outbound, backups));
+        let limits = config.limits.clone();
+        let board = Box::pin(Board::load(clock, store, limits, telemetry, outbound, backups, notifications));
         let board = board.await.map_err(broken)?;
         if let Some(token) = &config.token {
             board.tokens.accept(token);
@@ -205,6 +210,7 @@ impl Server {
         tracing::info!("stopping");
         state.draining.store(true, Ordering::SeqCst);
         board.schedule_runs.stop_beginning();
+        board.notifications.stop_beginning();
         let delay = tokio::time::sleep(config.shutdown_delay);
         let mut delay = pin!(delay);
         // The address stays open meanwhile, so that a load balancer can see that it is not ready.
@@ -228,7 +234,8 @@ impl Server {
                 connections.wait().await;
             }
         };
-        tokio::join!(connected, board.schedule_runs.drain(config.drain));
+        let notified = board.notifications.drain(config.drain);
+        tokio::join!(connected, board.schedule_runs.drain(config.drain), notified);
         stop_tasks.cancel();
         board.stop_runs().await;
         tracker.close();
@@ -261,6 +268,9 @@ pub async fn declare(board: &Arc<Board>, declarations: &Declarations) -> Result<
     declare_all::<ThresholdCell>(board, &declarations.thresholds).await?;
     declare_all::<GateCell>(board, &declarations.gates).await?;
     declare_all::<RetentionCell>(board, &declarations.retention).await?;
+    declare_all::<ReceiverCell>(board, &declarations.receivers).await?;
+    declare_all::<RouteCell>(board, &declarations.routes).await?;
+    declare_all::<MaintenanceWindowCell>(board, &declarations.maintenance_windows).await?;
     declare_all::<ScheduleCell>(board, &declarations.schedules).await
 }
 

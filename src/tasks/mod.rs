@@ -73,6 +73,12 @@ pub fn start(board: &Arc<Board>, tracker: &TaskTracker, stop: &CancellationToken
             board.prune_alerts().await
         })
     });
+    every("notifications", Duration::from_secs(1), |board| {
+        Box::pin(async move { board.advance_notifications().await })
+    });
+    every("prune_notifications", Duration::from_secs(60), |board| {
+        Box::pin(async move { board.prune_notifications().await })
+    });
     every("automatic_backup", Duration::from_secs(10), |board| {
         Box::pin(async move { board.backup_automatically().await })
     });

@@ -7,6 +7,7 @@
     reason = "a test that cannot go on has failed; clippy knows only #[test] functions as tests"
 )]
 
+mod alertmanager;
 mod alerts;
 mod backup_cli;
 mod backup_vault;
@@ -27,6 +28,7 @@ mod gates;
 mod health;
 mod limiters;
 mod metrics;
+mod notifications;
 mod outbound;
 mod outbound_hostile;
 mod outbound_tls;
@@ -37,6 +39,7 @@ mod process;
 mod push_groups;
 mod push_totals;
 mod raw;
+mod receivers;
 mod restart;
 mod retention;
 mod retry_policies;
@@ -46,6 +49,7 @@ mod scrape;
 mod secrets;
 mod server;
 mod shedding;
+mod silences;
 mod slow;
 mod support;
 mod templates;

@@ -11,8 +11,6 @@ use sha2::Sha256;
 use super::{Flush, Labelled, fingerprint};
 use crate::domain::{LabelSet, Name, text::hex};
 
-/// The end of what goes on: Go's zero time, as Alertmanager sends it.
-const NO_END: &str = "0001-01-01T00:00:00Z";
 /// Characters of a subject.
 const LONGEST_SUBJECT: usize = 200;
 /// Alerts that a text for people has; it says how many there are besides.
@@ -69,6 +67,9 @@ pub struct DocumentAlert {
 }
 
 impl DocumentAlert {
+    /// The end of what goes on: Go's zero time, as Alertmanager sends it.
+    pub const NO_END: &'static str = "0001-01-01T00:00:00Z";
+
     /// An alert of a board that is found under `external_url`.
     #[must_use]
     pub fn new(seen: &Labelled, external_url: &str) -> Self {
@@ -82,7 +83,7 @@ impl DocumentAlert {
             labels: map(&seen.labels),
             annotations: map(&seen.annotations()),
             starts_at: seen.alert.started_at.to_string(),
-            ends_at: end.map_or_else(|| NO_END.to_owned(), |end| end.to_string()),
+            ends_at: end.map_or_else(|| Self::NO_END.to_owned(), |end| end.to_string()),
             generator_url: seen.alert.generator_url.clone().unwrap_or_else(own),
             fingerprint: fingerprint(&seen.labels),
         }
@@ -199,13 +200,11 @@ impl Document {
         if resolved > 0 {
             counts.push(format!("RESOLVED:{resolved}"));
         }
-        let about = match &*self.alerts {
-            [one] => one.title(),
-            _ => {
-                let labels =
-                    if self.group_labels.is_empty() { &self.common_labels } else { &self.group_labels };
-                labels.values().cloned().collect::<Vec<_>>().join(" ")
-            }
+        let about = if let [one] = &*self.alerts {
+            one.title()
+        } else {
+            let labels = if self.group_labels.is_empty() { &self.common_labels } else { &self.group_labels };
+            labels.values().cloned().collect::<Vec<_>>().join(" ")
         };
         let text = format!("[{}] {about}", counts.join(", "));
         let line = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
@@ -282,7 +281,8 @@ mod tests {
             labels,
             annotations: [("summary".to_owned(), summary.to_owned())].into(),
             starts_at: "2027-01-15T08:00:00Z".to_owned(),
-            ends_at: if status == "firing" { NO_END } else { "2027-01-15T09:00:00Z" }.to_owned(),
+            ends_at: if status == "firing" { DocumentAlert::NO_END } else { "2027-01-15T09:00:00Z" }
+                .to_owned(),
             generator_url: String::new(),
             fingerprint: "0".to_owned(),
         }
@@ -318,7 +318,7 @@ mod tests {
         assert_eq!(keys, wanted);
         assert_eq!(body["commonLabels"], json!({ "alertname": "x" }));
         assert_eq!((&body["truncatedAlerts"], &body["status"]), (&json!(1), &json!("firing")));
-        assert_eq!(body["alerts"][0]["endsAt"], NO_END);
+        assert_eq!(body["alerts"][0]["endsAt"], DocumentAlert::NO_END);
         assert_eq!(serde_json::from_value::<Document>(body).unwrap(), document);
     }
 

@@ -142,12 +142,11 @@ impl Groups {
     pub fn settle_missing(&mut self, id: i64, alert: Option<&Arc<Alert>>) {
         for group in self.0.values_mut() {
             let Some(log) = group.log.as_mut().filter(|log| log.told.contains(&id)) else { continue };
-            match alert {
-                Some(alert) => group.take_in(alert),
-                None => {
-                    log.told.remove(&id);
-                    group.members.remove(&id);
-                }
+            if let Some(alert) = alert {
+                group.take_in(alert);
+            } else {
+                log.told.remove(&id);
+                group.members.remove(&id);
             }
         }
     }
@@ -162,8 +161,9 @@ impl Groups {
     ) -> Vec<Flush> {
         let mut flushes = Vec::new();
         for (key, group) in &mut self.0 {
-            // A wall clock that was set back must not keep anybody waiting.
-            group.due = group.due.min(later(now, group.grouping.interval.max(group.grouping.wait)));
+            if group.is_far(now) {
+                group.due = now;
+            }
             if group.due > now {
                 continue;
             }
@@ -173,6 +173,12 @@ impl Groups {
             }
         }
         flushes
+    }
+
+    /// Whether any group is due.
+    #[must_use]
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        self.0.values().any(|group| group.due <= now || group.is_far(now))
     }
 
     /// What was flushed is on disk.
@@ -204,6 +210,11 @@ impl Groups {
 }
 
 impl Group {
+    /// Whether it is due later than it can be: the wall clock was set back, and nobody must be kept waiting for that.
+    fn is_far(&self, now: Timestamp) -> bool {
+        self.due > later(now, self.grouping.interval.max(self.grouping.wait))
+    }
+
     /// The alerts that the routes send here and that fire.
     pub fn firing(&self) -> impl Iterator<Item = &Labelled> {
         self.members

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::domain::{
     LabelSet,
-    alert::{Alert, AlertSource, AlertState},
+    alert::{Alert, AlertSource},
 };
 
 /// Stands between the parts of a fingerprint: no label has it (`prometheus/common`, `model.SeparatorByte`).
@@ -24,9 +24,13 @@ impl Labelled {
     #[must_use]
     pub fn new(alert: &Arc<Alert>) -> Self {
         // Names of metrics may hold more than those of labels, but this is a value.
-        let name = || LabelSet::from_pairs(vec![("alertname", alert.metric_name.as_str())]);
-        let level = || LabelSet::from_pairs(vec![("severity", alert.level.as_str())]);
-        let (name, level) = (name().unwrap_or_default(), level().unwrap_or_default());
+        let one = |name: &str, value: &str| LabelSet::from_pairs(vec![(name, value)]).unwrap_or_default();
+        let level = one("severity", alert.level.as_str());
+        let name = match alert.metric_name.as_str() {
+            // From outside, an alert may have none.
+            "" => LabelSet::default(),
+            name => one("alertname", name),
+        };
         let labels = match alert.source {
             AlertSource::Threshold => alert.labels.overlaid(&level),
             // Who sends alerts may have words of his own for how grave they are.
@@ -38,14 +42,24 @@ impl Labelled {
     /// Whether it goes on.
     #[must_use]
     pub fn is_firing(&self) -> bool {
-        self.alert.state == AlertState::Firing
+        self.alert.is_firing()
+    }
+
+    /// Whether somebody outside has said it in other words, from which the message was taken.
+    fn is_said_otherwise(&self) -> bool {
+        let Alert { message, annotations, metric_name, source, .. } = &*self.alert;
+        *source == AlertSource::External
+            && (message == metric_name
+                || ["description", "message"]
+                    .iter()
+                    .any(|word| annotations.get(word).as_deref() == Some(message)))
     }
 
     /// What is said of it: the message as `summary`, and the value.
     #[must_use]
     pub fn annotations(&self) -> LabelSet {
         let mut said = Vec::new();
-        if !self.alert.message.is_empty() {
+        if !self.alert.message.is_empty() && !self.is_said_otherwise() {
             said.push(("summary", self.alert.message.clone()));
         }
         if let Some(value) = self.alert.value {

@@ -71,10 +71,13 @@ fn alert(id: i64, slot: usize, started_at: Timestamp) -> Arc<Alert> {
         annotations: LabelSet::default(),
         level: AlertLevel::Warning,
         state: AlertState::Firing,
+        rule: None,
         message: String::new(),
         value: None,
         started_at,
         resolved_at: None,
+        ends_at: None,
+        updated_at: started_at,
         acknowledged: None,
         generator_url: None,
     })
@@ -125,7 +128,7 @@ impl World {
     fn happen(&mut self, event: Event) {
         match event {
             Event::Fire(slot) if self.present[slot].is_none() => {
-                let id = self.alerts.len() as i64 + 1;
+                let id = i64::try_from(self.alerts.len()).unwrap() + 1;
                 self.alerts.push(alert(id, slot, at(self.now)));
                 self.present[slot] = Some(id);
                 if !self.silenced[slot] {
@@ -153,7 +156,9 @@ impl World {
             Event::Wait(seconds) => {
                 for _ in 0..seconds {
                     self.now += 1;
-                    self.step();
+                    if self.groups.is_due(at(self.now)) {
+                        self.step();
+                    }
                 }
             }
             Event::LoseWrite => self.loses_write = true,
@@ -274,7 +279,7 @@ fn what_is_acknowledged_is_not_repeated_unless_the_receiver_needs_it() {
     let now = at(world.now);
     let wishes = |_: &Name| Some(Wishes { resolved: true, acknowledged: true });
     let mut flushes = Vec::new();
-    for second in 0..INTERVAL {
+    for second in 0..=INTERVAL {
         let now = now.checked_add(Duration::from_secs(second.unsigned_abs())).unwrap();
         flushes.extend(world.groups.due(now, wishes, |_| false));
         if !flushes.is_empty() {

@@ -246,6 +246,15 @@ impl Matchers {
     }
 }
 
+impl<'a> IntoIterator for &'a Matchers {
+    type Item = &'a Matcher;
+    type IntoIter = std::slice::Iter<'a, Matcher>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
 impl fmt::Display for Matchers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{{{}}}", self.texts().join(","))

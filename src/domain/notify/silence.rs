@@ -127,11 +127,12 @@ impl Silence {
             return None;
         }
         let starts_at = match self.state(now) {
-            SilenceState::Expired => return None,
-            SilenceState::Active if draft.starts_at == self.starts_at => self.starts_at,
-            SilenceState::Active => return None,
-            SilenceState::Pending if draft.starts_at < now => return None,
-            SilenceState::Pending => draft.starts_at,
+            // Clients may know it to the millisecond only.
+            SilenceState::Active if draft.starts_at.as_second() == self.starts_at.as_second() => {
+                self.starts_at
+            }
+            SilenceState::Pending if draft.starts_at >= now => draft.starts_at,
+            SilenceState::Pending | SilenceState::Active | SilenceState::Expired => return None,
         };
         let SilenceDraft { matchers, ends_at, created_by, comment, .. } = draft.clone();
         let id = self.id.clone();
