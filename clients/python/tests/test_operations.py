@@ -20,7 +20,7 @@ from fuseboard.wire import Response
 from conftest import Server
 
 ROOT = Path(__file__).resolve().parents[3]
-FOREIGN = ("/-/", "/agg/", "/api/", "/metrics/job", "/ttl/")
+FOREIGN = ("alertmanager", "pushgateway")
 """Other tools' protocols, for which there are other clients."""
 
 
