@@ -21,7 +21,7 @@ from conftest import Server
 
 ROOT = Path(__file__).resolve().parents[3]
 FOREIGN = ("alertmanager", "pushgateway")
-"""Other tools' protocols, for which there are other clients."""
+"""Tags of other tools' protocols, for which there are other clients."""
 
 
 def operations() -> dict[str, tuple[str, str]]:
@@ -34,9 +34,8 @@ def operations() -> dict[str, tuple[str, str]]:
             method, tag = match[1].upper(), ""
         elif match := re.match(r"      - (\w+)$", line):
             tag = tag or match[1]
-        elif match := re.match(r"      operationId: (\w+)$", line):
-            if tag not in FOREIGN:
-                found[match[1]] = (method, path)
+        elif (match := re.match(r"      operationId: (\w+)$", line)) and tag not in FOREIGN:
+            found[match[1]] = (method, path)
     return found
 
 
