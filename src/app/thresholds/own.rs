@@ -79,9 +79,12 @@ impl Board {
         own.config(self.watched.own.enabled[own as usize].load(Ordering::Relaxed)).ok()
     }
 
-    /// A breaker has another state, or is gone. It may be locked.
+    /// A breaker has another state, or is gone. It may be locked. `why` is empty where that is not known any more.
     pub(in crate::app) fn own_breaker(&self, name: &Name, state: Option<StateName>, why: &str) {
-        let told = || format!("breaker {name} is open: calls are refused ({})", shortened(why));
+        let told = || match shortened(why) {
+            "" => format!("breaker {name} is open: calls are refused"),
+            why => format!("breaker {name} is open: calls are refused ({why})"),
+        };
         self.own_observe(
             OwnMetric::BreakerOpen,
             || labels(&[("breaker", name.as_str())]),
@@ -209,7 +212,7 @@ impl Board {
         cell.peek(|breaker| {
             let state = breaker.state();
             if also_closed || is_open(state) {
-                self.own_breaker(cell.name(), Some(state), "as before the start");
+                self.own_breaker(cell.name(), Some(state), "");
             }
         });
     }
