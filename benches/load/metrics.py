@@ -85,6 +85,7 @@ def pushes(board, peers):
         rows = [(f"Pushgateway, {name}", peer, "pushgateway.lua", connections, None) for name, peer in peers]
         rows += [("`POST /v1/metrics`", board, "push.lua", connections, None)]
         rows += [("`POST /v1/metrics`, 100 series", board, "push_spread.lua", connections, None)]
+        rows += [("`PUT /metrics/job/…`", board, "pushgateway.lua", connections, None)]
         compare(rows)
 
 
