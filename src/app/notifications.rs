@@ -1,6 +1,6 @@
 //! Notifications: what is decided to be told, the outbox that it is told from, and what became of it.
 //!
-//! A step ([`step`]) looks which groups are due, and writes what they tell and what they have told then in one transaction.
+//! A step (`step`) looks which groups are due, and writes what they tell and what they have told then in one transaction.
 //! What is in the outbox is sent ([`deliver`]) until the receiver has it or it is given up, also after a restart.
 
 pub mod deliver;

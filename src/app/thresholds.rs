@@ -1,6 +1,6 @@
 //! Thresholds: live cells, and which of them look at which metric.
 //!
-//! `thresholds/` has the rest: [`look`] what a value or the time does to a cell, `decision` how that is
+//! `thresholds/` has the rest: `look` what a value or the time does to a cell, `decision` how that is
 //! decided and recorded, [`own`] what the board says about itself,
 //! [`view`] what clients see.
 
