@@ -16,6 +16,11 @@ CAN_INSTALL = command -v apt-get >/dev/null && { [ "$$(id -u)" = 0 ] || command 
 PYTHON_TESTS := $(wildcard clients/python/tests)
 PYTHON_NEEDS := $(wildcard clients/python/pyproject.toml demo/requirements.txt)
 
+# The client for coroutines, made of the plain one.
+PYTHON_SOURCE := clients/python/src/fuseboard
+PYTHON_SYNC   := $(wildcard $(PYTHON_SOURCE)/client.py $(PYTHON_SOURCE)/operations/*.py)
+PYTHON_ASYNC  := $(subst /operations/,/operations_async/,$(PYTHON_SYNC:%/client.py=%/client_async.py))
+
 .DEFAULT_GOAL := help
 # The steps share target/ and are meant to be read in order.
 .NOTPARALLEL:
@@ -36,16 +41,16 @@ rust-test:
 	$(CARGO) test --locked
 
 # Against the binary that is there; `cargo test` has built it.
-pytest: $(if $(PYTHON_TESTS),$(BIN) $(VENV)/.installed)
+pytest: $(if $(PYTHON_TESTS),$(BIN) $(PYTHON_ASYNC) $(VENV)/.installed)
 	@if [ -d clients/python/tests ]; then \
 		cd clients/python && FUSEBOARD_BIN="$(BIN)" "$(VENV)/bin/python" -m pytest -ra $(PYTEST_ARGS); \
 	else echo "no Python client here, its tests are left out"; fi
 
 python-test: build pytest ## Only the tests of the Python client
 
-lint-python: $(if $(PYTHON_TESTS),$(VENV)/.linters) ## Types, lints and format of the Python client
-	@if [ -d clients/python/tests ]; then cd clients/python && "$(VENV)/bin/python" tools/async_from_sync.py --check \
-		&& "$(VENV)/bin/mypy" && "$(VENV)/bin/ruff" check && "$(VENV)/bin/ruff" format --check; fi
+lint-python: $(if $(PYTHON_TESTS),$(PYTHON_ASYNC) $(VENV)/.linters) ## Types, lints and format of the Python client
+	@if [ -d clients/python/tests ]; then cd clients/python && "$(VENV)/bin/mypy" \
+		&& "$(VENV)/bin/ruff" check && "$(VENV)/bin/ruff" format --check; fi
 
 # What the tests run: promtool checks the text of /metrics, Prometheus sends alerts and amtool looks at them, openssl makes
 # certificates for the Python client's tests.
@@ -70,6 +75,9 @@ $(VENV)/.installed: $(PYTHON_NEEDS)
 $(VENV)/.linters: $(VENV)/.installed
 	"$(VENV)/bin/python" -m pip install -q -e 'clients/python[dev]'
 	@touch "$@"
+
+$(PYTHON_ASYNC) &: $(PYTHON_SYNC) clients/python/tools/async_from_sync.py
+	"$(PYTHON)" clients/python/tools/async_from_sync.py
 
 $(BIN):
 	$(CARGO) build --locked --bin fuseboard
@@ -114,4 +122,4 @@ docs: ## Documentation of the crate, in target/doc
 
 clean: ## Remove what was built and installed
 	$(CARGO) clean
-	rm -rf "$(VENV)" clients/python/.pytest_cache clients/python/.mypy_cache clients/python/.ruff_cache
+	rm -rf "$(VENV)" $(PYTHON_ASYNC) clients/python/.pytest_cache clients/python/.mypy_cache clients/python/.ruff_cache

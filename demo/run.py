@@ -1,6 +1,6 @@
 """Four bots, one exchange that bans: first each bot by itself, then with Fuseboard between them.
 
-    cargo build && pip install -r demo/requirements.txt && python demo/run.py
+    cargo build && pip install ./clients/python -r demo/requirements.txt && python demo/run.py
 
 The bots' code is the same both times; only ``FUSEBOARD_URL`` differs. By itself, each bot keeps to its ten
 requests a second, as every library inside a process does; four of them are banned. The promise, checked at
@@ -33,7 +33,6 @@ from typing import IO, Any
 from urllib.request import Request, urlopen
 
 HERE = Path(__file__).resolve().parent
-CLIENT = HERE.parent / "clients" / "python" / "src"
 
 BOTS = 4
 TRAFFIC_SECONDS = 5.0
@@ -128,9 +127,8 @@ class Bots:
 
     def __init__(self, processes: Processes, exchange: str, board: str) -> None:
         self._processes = processes
-        path = os.pathsep.join(filter(None, [str(CLIENT), os.environ.get("PYTHONPATH")]))
         command = [sys.executable, str(HERE / "worker.py"), "--exchange", exchange]
-        self._bots = [processes.start(command, FUSEBOARD_URL=board, PYTHONPATH=path) for _ in range(BOTS)]
+        self._bots = [processes.start(command, FUSEBOARD_URL=board) for _ in range(BOTS)]
 
     def answers(self) -> list[dict[str, Any]]:
         """One line of each."""

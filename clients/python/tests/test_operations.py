@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -76,6 +74,12 @@ async def _finish(awaitable: Any) -> None:
     await awaitable
 
 
+def methods(kind: type) -> dict[str, Callable[..., Any]]:
+    """Its public methods."""
+    found = inspect.getmembers(kind, inspect.isfunction)
+    return {name: method for name, method in found if not name.startswith("_")}
+
+
 def test_the_description_was_read() -> None:
     assert OPERATIONS["breaker_put"] == ("PUT", "/v1/breakers/{name}")
     assert len(OPERATIONS) > 80
@@ -98,10 +102,12 @@ def test_a_method_asks_for_its_operation(
     assert re.fullmatch(pattern, path), path
 
 
-def test_the_asynchronous_forms_are_up_to_date() -> None:
-    tool = ROOT / "clients" / "python" / "tools" / "async_from_sync.py"
-    done = subprocess.run([sys.executable, str(tool), "--check"], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+def test_the_asynchronous_client_is_the_plain_one_awaited() -> None:
+    plain, awaited = methods(fuseboard.Client), methods(fuseboard.AsyncClient)
+    assert list(awaited) == list(plain)
+    for name, method in awaited.items():
+        assert inspect.iscoroutinefunction(method), name
+        assert inspect.signature(method) == inspect.signature(plain[name]), name
 
 
 def test_coroutines_use_the_real_server(server: Server) -> None:

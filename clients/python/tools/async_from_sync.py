@@ -1,9 +1,8 @@
-"""Makes the asynchronous forms of ``operations`` and ``client.py``; with ``--check`` it only compares."""
+"""Makes ``operations_async`` and ``client_async.py`` of the plain forms; neither is committed."""
 
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "fuseboard"
@@ -51,11 +50,11 @@ def converted(source: Path) -> str:
 
 
 def main() -> None:
-    """Write, or with ``--check`` exit 1 if something would change."""
-    stale = {path: text for path, text in made().items() if not path.exists() or path.read_text() != text}
-    if "--check" in sys.argv:
-        sys.exit(f"run tools/async_from_sync.py: {sorted(map(str, stale))}" if stale else 0)
-    for path, text in stale.items():
+    """Write them all, and remove what an operation that is gone has left."""
+    files = made()
+    for left in set((SOURCE / "operations_async").glob("*.py")) - set(files):
+        left.unlink()
+    for path, text in files.items():
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
 
