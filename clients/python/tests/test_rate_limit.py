@@ -212,7 +212,7 @@ def test_a_refused_call_costs_no_token(name: str) -> None:
 
 def test_it_waits_longer_than_one_question_lasts(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fuseboard.board.PATIENCE_SECONDS", 0.1)
-    monkeypatch.setattr("fuseboard.board.GUARDED_PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr("fuseboard.calls.GUARDED_PATIENCE_SECONDS", 0.1)
     alone = rate_limit(name, requests_per_second=2, burst_size=1)(time.monotonic)
     both = rate_limit(name + "_2", 2, 1)(circuit_breaker(name)(time.monotonic))
     for guarded in (alone, both):

@@ -56,7 +56,7 @@ def configure(
         old, _board = _board, made
     if old is not None:
         old.close()
-    if made.pending():
+    if made.rounds.pending():
         made.expect_work()
 
 

@@ -19,10 +19,11 @@ from functools import partial
 from typing import Any
 
 from ..access import reach
-from ..board import Board, chores
+from ..board import Board
 from ..client import Client
 from ..current import board
 from ..errors import FuseboardError, FuseboardUnavailable
+from ..rounds import chores
 from ..times import now, parsed, shown
 
 COMPARISONS: dict[str, Callable[[float, float], bool]] = {

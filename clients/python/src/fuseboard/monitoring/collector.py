@@ -14,12 +14,14 @@ from types import TracebackType
 from typing import Any
 
 from ..access import reach
-from ..board import Board, chores
+from ..answers import fields
+from ..board import Board
 from ..current import board
 from ..errors import FuseboardUnavailable, problem
 from ..plain import clean, text
+from ..rounds import chores
 from ..transport import Request
-from ..wire import ProtocolError, Response
+from ..wire import Response
 from .numbers import Batch, Event, Kind, Number, Totals, Waiting
 
 FLUSH_SECONDS = 1.0
@@ -241,11 +243,8 @@ class MetricsCollector:
         return True
 
     def _landed(self, batch: Batch, answer: Response) -> None:
-        try:
-            told = answer.json()
-        except ProtocolError as error:
-            raise FuseboardUnavailable(f"not an answer of Fuseboard: {error}") from None
-        if not isinstance(told, dict) or "accepted" not in told:
+        told = fields(answer)
+        if "accepted" not in told:
             raise FuseboardUnavailable("not an answer of Fuseboard")
         for refused in told.get("rejected") or ():
             sample = batch.samples[refused["index"]]

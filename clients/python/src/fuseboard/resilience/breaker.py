@@ -8,11 +8,11 @@ import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar, overload
-from urllib.parse import quote
 
 from ..board import Board
 from ..current import board
 from ..errors import FuseboardUnavailable
+from ..operations.core import at
 from ..specs import CircuitBreakerConfig, Exceptions
 from .guarding import Guard, guarded
 
@@ -91,7 +91,7 @@ class CircuitBreaker:
         """
         on = board()
         try:
-            found = on.run(on.read("/v1/breakers/" + quote(self.name, safe=":")))
+            found = on.run(on.read(at("breakers", self.name)))
         except FuseboardUnavailable:
             if on.settings.on_unavailable == "raise":
                 raise
@@ -119,7 +119,7 @@ class CircuitBreaker:
         }
 
     def _local_state(self, on: Board) -> dict[str, Any]:
-        local = on.local_breaker(self.config)
+        local = on.alone.breaker(self.config)
         return {
             **self._unused(),
             "state": local.state,

@@ -8,7 +8,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, ParamSpec, TypeVar, cast
 
-from ..board import Ask, Board, Permit, Refused
+from ..board import Board
+from ..calls import Ask, Permit, Refused
 from ..current import board
 from ..specs import CircuitBreakerConfig, Exceptions, RateLimiterConfig
 from .errors import CircuitBreakerOpenError, MaxRetriesExceededError

@@ -6,10 +6,10 @@ import dataclasses
 import threading
 from collections.abc import Awaitable, Callable
 from typing import Any, ParamSpec, TypeVar, overload
-from urllib.parse import quote
 
 from ..current import board
 from ..errors import FuseboardUnavailable
+from ..operations.core import at
 from ..specs import RateLimiterConfig
 from .guarding import guard_of, guarded, limited, limited_call_async
 
@@ -59,7 +59,7 @@ class RateLimiter:
         """
         on = board()
         try:
-            found = on.run(on.read("/v1/limiters/" + quote(self.name, safe=":")))
+            found = on.run(on.read(at("limiters", self.name)))
         except FuseboardUnavailable:
             if on.settings.on_unavailable == "raise":
                 raise

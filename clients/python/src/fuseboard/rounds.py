@@ -1,0 +1,87 @@
+"""What the background thread does in each of its rounds."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Protocol
+
+from .errors import FuseboardError, FuseboardUnavailable
+from .steps import Steps
+from .transport import Request
+
+if TYPE_CHECKING:
+    from .board import Board
+
+logger = logging.getLogger("fuseboard")
+
+
+class Chore(Protocol):
+    """What the courier does beside outcomes, for the default board."""
+
+    def round(self, board: Board, last: bool) -> bool:
+        """Do what is due, or all if it is the last time; whether something is left."""
+
+    def pending(self) -> bool:
+        """Whether something waits to be done."""
+
+
+chores: list[Chore] = []
+
+
+class Rounds:
+    """A board's duties, for its courier."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+
+    def duties(self) -> bool:
+        """Probe a server that is away; else send outcomes, what cancelled callers held, and the rest."""
+        board = self._board
+        board.transport.finish_orphans()
+        if board.presence.away:
+            if board.presence.probe_in() <= 0:
+                self._probe()
+            self._chores()
+            return True
+        busy = bool(board.outbox)
+        if busy:
+            self._quietly(board.report(0.0))
+        self._quietly(board.release_rest())
+        return self._chores() or busy
+
+    def pending(self) -> bool:
+        """Whether the courier has something to do."""
+        return bool(self._board.outbox) or (
+            self._board.is_default and any(chore.pending() for chore in chores)
+        )
+
+    def _chores(self) -> bool:
+        board = self._board
+        left = [chore.round(board, False) for chore in chores] if board.is_default else []
+        return any(left)
+
+    def last(self) -> None:
+        """Before the end: outcomes and all chores, as far as the server lets."""
+        board = self._board
+        if board.outbox:
+            self._quietly(board.report())
+        for chore in chores if board.is_default else ():
+            try:
+                chore.round(board, True)
+            except FuseboardError as error:
+                logger.debug("fuseboard: %s", error)
+
+    def _probe(self) -> None:
+        try:
+            self._board.transport.request(Request("GET", "/livez"))
+        except FuseboardUnavailable:
+            self._board.presence.still_away()
+            return
+        self._board.presence.back()
+        logger.warning("fuseboard: the server is back")
+
+    def _quietly(self, steps: Steps[None]) -> None:
+        try:
+            self._board.run(steps)
+        except FuseboardError as error:
+            logger.debug("fuseboard: %s", error)

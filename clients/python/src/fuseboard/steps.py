@@ -1,0 +1,70 @@
+"""Decisions that threads and coroutines carry out alike: generators that yield what they need."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Generator
+from typing import TypeVar
+
+from .errors import FuseboardUnavailable
+from .transport import Request, Transport
+from .wire import Response
+
+T = TypeVar("T")
+
+
+class Sleep:
+    """Wait, in the way that suits the caller."""
+
+    __slots__ = ("seconds",)
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+
+Steps = Generator[Request | Sleep, Response | None, T]
+
+
+def run(transport: Transport, steps: Steps[T]) -> T:
+    """Carry out the steps, blocking."""
+    request = transport.request
+    try:
+        step = next(steps)
+        while True:
+            if isinstance(step, Sleep):
+                time.sleep(step.seconds)
+                step = steps.send(None)
+                continue
+            try:
+                response = request(step)
+            except FuseboardUnavailable as error:
+                step = steps.throw(error)
+            else:
+                step = steps.send(response)
+    except StopIteration as stop:
+        return stop.value  # type: ignore[no-any-return]
+    finally:
+        steps.close()
+
+
+async def run_async(transport: Transport, steps: Steps[T]) -> T:
+    """Carry out the steps without blocking the event loop."""
+    request = transport.request_async
+    try:
+        step = next(steps)
+        while True:
+            if isinstance(step, Sleep):
+                await asyncio.sleep(step.seconds)
+                step = steps.send(None)
+                continue
+            try:
+                response = await request(step)
+            except FuseboardUnavailable as error:
+                step = steps.throw(error)
+            else:
+                step = steps.send(response)
+    except StopIteration as stop:
+        return stop.value  # type: ignore[no-any-return]
+    finally:
+        steps.close()
