@@ -33,7 +33,7 @@ class Courier:
 
     def __init__(self, duties: Duties) -> None:
         self.idle = True
-        self._duties: Duties | None = duties
+        self._duties = duties
         self._bell: SimpleQueue[None] = SimpleQueue()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -62,7 +62,7 @@ class Courier:
     def _run(self) -> None:
         quiet = 0
         self.idle = False
-        while not self._stopped and self._duties is not None:
+        while not self._stopped:
             try:
                 busy = self._duties.duties()
             except Exception:
@@ -76,14 +76,11 @@ class Courier:
                 continue
             self.idle = True
             # what was added between the last round and this line has not rung; look once more
-            if not self._pending():
+            if not self._duties.pending():
                 self._bell.get()
             self.idle = False
             self._drain()
             quiet = 0
-
-    def _pending(self) -> bool:
-        return self._duties is not None and self._duties.pending()
 
     def _drain(self) -> None:
         with contextlib.suppress(Empty):

@@ -103,8 +103,3 @@ class Outbox:
     def still_in_the_air(self, flights: set[Flight]) -> bool:
         """Whether one of them has not landed."""
         return not flights.isdisjoint(self._flights)
-
-    def clear(self) -> None:
-        """Forget everything."""
-        self._waiting.clear()
-        self._flights = set()

@@ -8,13 +8,11 @@ import inspect
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 from ..plain import text
 from ..specs import checked_name
 from .results import HealthCheckResult, HealthStatus
-
-T = TypeVar("T", bound=Callable[..., Any])
 
 
 class BaseHealthCheck(ABC):
