@@ -1,8 +1,9 @@
 """Logs, metrics and alerts of a process, which the board shares."""
 
-from .alerts import Alert, AlertLevel, AlertManager, AlertThreshold, get_alert_manager
+from .alerts import AlertManager, get_alert_manager
 from .collector import MetricsCollector, get_metrics_collector
 from .logs import JsonFormatter, StructuredLogger, TextFormatter, get_logger, setup_structured_logging
+from .thresholds import Alert, AlertLevel, AlertThreshold
 
 __all__ = [
     "Alert",
