@@ -219,13 +219,13 @@ impl Facts for Now<'_> {
         Some(self.0.breakers.get(name.as_str())?.state(self.0))
     }
 
-    fn alerts(&self) -> Option<Vec<AlertFact>> {
+    fn alerts(&self) -> Vec<AlertFact> {
         let fact = |alert: Arc<Alert>| AlertFact {
             metric_name: alert.metric_name.clone(),
             level: alert.level,
             message: alert.message.clone(),
         };
-        Some(self.0.alerts.firing().into_iter().map(fact).collect())
+        self.0.alerts.firing().into_iter().map(fact).collect()
     }
 }
 

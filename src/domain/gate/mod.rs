@@ -26,8 +26,8 @@ pub trait Facts {
     fn checks_labelled(&self, labels: &Labels) -> Vec<CheckFact>;
     /// The state of the breaker of that name; none if there is none.
     fn breaker(&self, name: &Name) -> Option<StateName>;
-    /// The alerts that are firing; none if that cannot be known.
-    fn alerts(&self) -> Option<Vec<AlertFact>>;
+    /// The alerts that are firing.
+    fn alerts(&self) -> Vec<AlertFact>;
 }
 
 /// How a check is.
@@ -180,9 +180,6 @@ impl GateConfig {
     /// The alerts that block.
     fn alerts(&self, facts: &impl Facts) -> Vec<Finding> {
         let Some(wanted) = &self.alerts else { return Vec::new() };
-        let Some(firing) = facts.alerts() else {
-            return vec![Finding::new(BlockingKind::Alert, &"*", Status::Red, "the alerts are not known")];
-        };
         let blocks = |alert: &AlertFact| {
             let names = &wanted.metric_names;
             alert.level >= wanted.min_level
@@ -191,6 +188,6 @@ impl GateConfig {
         let finding = |alert: AlertFact| {
             Finding::new(BlockingKind::Alert, &alert.metric_name, alert.level.status(), alert.message)
         };
-        firing.into_iter().filter(blocks).map(finding).collect()
+        facts.alerts().into_iter().filter(blocks).map(finding).collect()
     }
 }

@@ -12,7 +12,7 @@ use super::*;
 struct Board {
     checks: BTreeMap<Name, (Standing, bool, bool)>,
     breakers: BTreeMap<Name, StateName>,
-    alerts: Option<Vec<AlertFact>>,
+    alerts: Vec<AlertFact>,
 }
 
 fn fact(name: &Name, (standing, critical, _): (Standing, bool, bool)) -> CheckFact {
@@ -36,7 +36,7 @@ impl Facts for Board {
         self.breakers.get(name).copied()
     }
 
-    fn alerts(&self) -> Option<Vec<AlertFact>> {
+    fn alerts(&self) -> Vec<AlertFact> {
         self.alerts.clone()
     }
 }
@@ -76,7 +76,7 @@ fn board() -> impl Strategy<Value = Board> {
     (
         prop::collection::btree_map(of(), check, 0..6),
         prop::collection::btree_map(of(), prop::sample::select(&StateName::ALL[..]), 0..6),
-        prop::option::weighted(0.8, prop::collection::vec(alert, 0..4)),
+        prop::collection::vec(alert, 0..4),
     )
         .prop_map(|(checks, breakers, alerts)| Board { checks, breakers, alerts })
 }
@@ -124,7 +124,13 @@ proptest! {
         let bad_breaker = spec.breakers.iter().any(|name| {
             board.breakers.get(name).is_none_or(|s| matches!(s, StateName::Open | StateName::ForcedOpen))
         });
-        let bad_alert = spec.alerts.is_some() && board.alerts.is_none();
+        let bad_alert = spec.alerts.as_ref().is_some_and(|wanted| {
+            let is_meant = |metric: &String| {
+                wanted.metric_names.is_empty() || wanted.metric_names.contains(metric)
+            };
+            let is_grave = |level| wanted.min_level.is_some_and(|least| level >= least);
+            board.alerts.iter().any(|alert| is_grave(alert.level) && is_meant(&alert.metric_name))
+        });
         prop_assert!(!answer.allowed || !(bad_check || bad_label || bad_breaker || bad_alert));
         if spec.max_status == Some(MaxStatus::Green) && answer.allowed {
             prop_assert_eq!(answer.overall_status, Status::Green);
@@ -138,7 +144,7 @@ proptest! {
         let board = Board {
             checks: NAMES.map(|raw| (name(raw), check)).into(),
             breakers: NAMES.map(|raw| (name(raw), StateName::Closed)).into(),
-            alerts: Some(Vec::new()),
+            alerts: Vec::new(),
         };
         let answer = gate.evaluate(&board);
         prop_assert!(answer.allowed && answer.overall_status == Status::Green);
@@ -161,7 +167,11 @@ proptest! {
             }
         } else {
             board.breakers.remove(&name(pick));
-            board.alerts = None;
+            board.alerts.push(AlertFact {
+                metric_name: "a".to_owned(),
+                level: AlertLevel::Critical,
+                message: String::new(),
+            });
         }
         let after = gate.evaluate(&board);
         prop_assert!(before.allowed || !after.allowed);
@@ -187,11 +197,11 @@ fn says_what_is_in_the_way() {
         ]
         .into(),
         breakers: [(name("kraken_api"), StateName::Open)].into(),
-        alerts: Some(vec![AlertFact {
+        alerts: vec![AlertFact {
             metric_name: "portfolio_drawdown".to_owned(),
             level: AlertLevel::Warning,
             message: "too high".to_owned(),
-        }]),
+        }],
     };
     let of = |json| serde_json::to_value(gate(json).evaluate(&board)).unwrap();
     assert_eq!(
