@@ -18,3 +18,11 @@ impl fmt::Display for InvalidConfig {
 }
 
 impl std::error::Error for InvalidConfig {}
+
+/// Refuses the value of a field.
+pub(in crate::domain) fn invalid<T>(
+    field: &'static str,
+    message: impl Into<String>,
+) -> Result<T, InvalidConfig> {
+    Err(InvalidConfig { field, message: message.into() })
+}

@@ -2,11 +2,8 @@
 
 use std::ops::RangeInclusive;
 
+pub(super) use crate::domain::invalid::invalid;
 use crate::domain::{Seconds, invalid::InvalidConfig};
-
-pub(super) fn invalid<T>(field: &'static str, message: impl Into<String>) -> Result<T, InvalidConfig> {
-    Err(InvalidConfig { field, message: message.into() })
-}
 
 /// The value of a field without which the kind makes no sense.
 pub(super) fn required<T>(field: &'static str, given: Option<T>, kind: &str) -> Result<T, InvalidConfig> {

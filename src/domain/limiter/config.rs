@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Seconds, Tokens, invalid::InvalidConfig};
+use crate::domain::{
+    Seconds, Tokens,
+    invalid::{InvalidConfig, invalid},
+};
 
 /// The most tokens of one limiter.
 pub(super) const MAX_LIMIT: u32 = 1_000_000_000;
@@ -242,10 +245,6 @@ impl From<LimiterConfig> for LimiterSpec {
     fn from(config: LimiterConfig) -> Self {
         Self::from(&config)
     }
-}
-
-fn invalid<T>(field: &'static str, message: impl Into<String>) -> Result<T, InvalidConfig> {
-    Err(InvalidConfig { field, message: message.into() })
 }
 
 fn absent(field: &'static str, instead: &str, is_given: bool) -> Result<(), InvalidConfig> {

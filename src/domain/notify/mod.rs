@@ -27,11 +27,7 @@ pub use secret::{Concealed, redacted_url};
 pub use silence::{Silence, SilenceDraft, SilenceState};
 pub use window::{MaintenanceWindowConfig, MaintenanceWindowSpec};
 
-use super::InvalidConfig;
-
-fn invalid<T>(field: &'static str, message: impl Into<String>) -> Result<T, InvalidConfig> {
-    Err(InvalidConfig { field, message: message.into() })
-}
+use super::invalid::invalid;
 
 #[cfg(test)]
 mod laws;

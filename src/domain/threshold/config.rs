@@ -12,7 +12,7 @@ use crate::domain::{
     LabelSet, Seconds,
     alert::AlertLevel,
     check::{Comparison, Labels, MetricRule, checked_metric_name},
-    invalid::InvalidConfig,
+    invalid::{InvalidConfig, invalid},
     label_set::is_label_name,
     template::{Fields, Template},
 };
@@ -94,10 +94,6 @@ pub struct ThresholdConfig {
     no_data: NoData,
     no_data_after: Seconds,
     enabled: bool,
-}
-
-fn invalid<T>(field: &'static str, message: impl Into<String>) -> Result<T, InvalidConfig> {
-    Err(InvalidConfig { field, message: message.into() })
 }
 
 fn seconds(field: &'static str, given: Option<f64>, default: Seconds) -> Result<Seconds, InvalidConfig> {
