@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Matchers, invalid};
+use super::{MatchOp, Matchers, invalid};
 use crate::domain::{InvalidConfig, LabelSet};
 
 const LONGEST_TEXT: usize = 1024;
@@ -108,6 +108,16 @@ impl Silence {
         self.state(now) == SilenceState::Active && self.matchers.matches(labels)
     }
 
+    /// Whether it is about what the filter names: each matcher of the filter is one of its own, or matches the values that it
+    /// names itself.
+    #[must_use]
+    pub fn is_about(&self, filter: &Matchers) -> bool {
+        let named = self.matchers.iter().filter(|own| own.op() == MatchOp::Equal);
+        let named = named.map(|own| (own.name(), own.value())).collect();
+        let labels = LabelSet::from_pairs(named).unwrap_or_default();
+        filter.iter().all(|wanted| self.matchers.iter().any(|own| own == wanted) || wanted.matches(&labels))
+    }
+
     /// Ended now, unless it has already.
     #[must_use]
     pub fn expired(mut self, now: Timestamp) -> Self {
@@ -172,6 +182,25 @@ mod tests {
         assert_eq!(silence.clone().expired(at(12)).state(at(12)), SilenceState::Expired);
         assert_eq!(silence.clone().expired(at(5)).state(at(15)), SilenceState::Expired, "before it began");
         assert_eq!(silence.clone().expired(at(30)), silence);
+    }
+
+    #[test]
+    fn it_is_about_its_own_matchers_and_the_values_that_it_names() {
+        let of = |texts: &[&str]| Matchers::parse(texts).unwrap();
+        let matchers = of(&["job=node", "disk=~sd.*"]);
+        let silence = SilenceDraft { matchers, ..draft(0, 20) }.checked("a".to_owned(), at(0)).unwrap();
+        for (filter, is_about) in [
+            (of(&["job=node"]), true),
+            (of(&["job=~n.*"]), true),
+            (of(&["disk=~sd.*"]), true),
+            (of(&["job=node", "disk=~sd.*"]), true),
+            (of(&["disk=sda"]), false),
+            (of(&["job=other"]), false),
+            (of(&["job!=node"]), false),
+            (of(&["cluster!=x"]), true),
+        ] {
+            assert_eq!(silence.is_about(&filter), is_about, "{filter:?}");
+        }
     }
 
     #[test]
