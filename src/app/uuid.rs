@@ -1,22 +1,14 @@
 //! Ids that are unique everywhere.
 
 use jiff::Timestamp;
+use uuid::Builder;
 
 use crate::store::{StoreError, random};
 
-/// A UUID that ascends with time (RFC 9562, version 7).
+/// A UUID that ascends with time (version 7).
 pub(super) fn uuid(now: Timestamp) -> Result<String, StoreError> {
-    let millis = u64::try_from(now.as_millisecond()).unwrap_or_default() & 0xffff_ffff_ffff;
-    let dice = u128::from_le_bytes(random::<16>()?);
-    // 48 bits of time, version, 12 bits, variant, 62 bits.
-    let bits = u128::from(millis) << 80
-        | 0x7 << 76
-        | (dice >> 64 & 0xfff) << 64
-        | 0b10 << 62
-        | dice & ((1 << 62) - 1);
-    let digits = format!("{bits:032x}");
-    let parts = [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]];
-    Ok(parts.join("-"))
+    let millis = u64::try_from(now.as_millisecond()).unwrap_or_default();
+    Ok(Builder::from_unix_timestamp_millis(millis, &random()?).into_uuid().to_string())
 }
 
 #[cfg(test)]
