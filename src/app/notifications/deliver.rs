@@ -1,10 +1,12 @@
 //! Sending: one attempt to hand a notification to its receiver, and what is noted of it.
 
 use std::{
+    panic::AssertUnwindSafe,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
+use futures_util::FutureExt;
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -96,7 +98,11 @@ impl Board {
         let document = serde_json::from_str(&body)?;
         let (delivery_id, valid_until) = (waiting.delivery_id.clone(), waiting.valid_until);
         let begun = self.clock.now();
-        let sent = self.send(&config, &Delivery { id: delivery_id, valid_until, document }).await;
+        let delivery = Delivery { id: delivery_id, valid_until, document };
+        let sent = AssertUnwindSafe(self.send(&config, &delivery)).catch_unwind().await;
+        let sent = sent.unwrap_or_else(|_| {
+            Sent::failed(Attempt::Failed(None), "the server has a bug; see its log: sending panicked")
+        });
         let kind = config.channel.kind().as_str();
         let seconds = self.clock.now().since(begun).as_secs_f64();
         self.telemetry.notifications.attempted(kind, sent.attempt == Attempt::Accepted, seconds);
