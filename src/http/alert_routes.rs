@@ -12,10 +12,7 @@ use super::{
     routing::{Routes, routes},
 };
 use crate::{
-    app::{
-        definitions::Precondition,
-        routes::{RouteCell, RouteView},
-    },
+    app::routes::{RouteCell, RouteView},
     domain::notify::RouteSpec,
 };
 
@@ -70,9 +67,7 @@ async fn route_get(State(state): State<AppState>, NamePath(name): NamePath) -> R
 async fn route_delete(
     State(state): State<AppState>,
     NamePath(name): NamePath,
-    Conditions(precondition): Conditions,
+    conditions: Conditions,
 ) -> Result<StatusCode, Problem> {
-    let precondition = Precondition { if_none_match: None, ..precondition };
-    state.board.remove::<RouteCell>(name.as_str(), precondition).await?;
-    Ok(StatusCode::NO_CONTENT)
+    definitions::delete::<RouteCell>(&state, &name, conditions).await
 }

@@ -17,7 +17,6 @@ use super::{
 use crate::{
     app::{
         breakers::{BreakerCell, BreakerView, StateChange},
-        definitions::Precondition,
         events::TransitionView,
         text::Text,
         tokens::Caller,
@@ -83,11 +82,9 @@ async fn breaker_get(State(state): State<AppState>, NamePath(name): NamePath) ->
 async fn breaker_delete(
     State(state): State<AppState>,
     NamePath(name): NamePath,
-    Conditions(precondition): Conditions,
+    conditions: Conditions,
 ) -> Result<axum::http::StatusCode, Problem> {
-    let precondition = Precondition { if_none_match: None, ..precondition };
-    state.board.remove::<BreakerCell>(name.as_str(), precondition).await?;
-    Ok(axum::http::StatusCode::NO_CONTENT)
+    definitions::delete::<BreakerCell>(&state, &name, conditions).await
 }
 
 /// A manual change of state.

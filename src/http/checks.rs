@@ -21,7 +21,6 @@ use crate::{
     app::{
         AppError,
         checks::{CheckCell, results::ResultView, view::CheckAnswer},
-        definitions::Precondition,
         tokens::{Caller, Scope},
     },
     domain::check::{CheckPush, CheckSpec, Observation},
@@ -93,11 +92,9 @@ async fn check_get(
 async fn check_delete(
     State(state): State<AppState>,
     NamePath(name): NamePath,
-    Conditions(precondition): Conditions,
+    conditions: Conditions,
 ) -> Result<StatusCode, Problem> {
-    let precondition = Precondition { if_none_match: None, ..precondition };
-    state.board.remove::<CheckCell>(name.as_str(), precondition).await?;
-    Ok(StatusCode::NO_CONTENT)
+    definitions::delete::<CheckCell>(&state, &name, conditions).await
 }
 
 /// Sends a result to a check of kind `push`. If there is no check of this name, one is created.

@@ -61,6 +61,17 @@ where
     Ok(response)
 }
 
+/// `DELETE`: nothing is left to have a tag, so `If-None-Match` says nothing.
+pub async fn delete<R: Resource>(
+    state: &AppState,
+    name: &Name,
+    Conditions(precondition): Conditions,
+) -> Result<StatusCode, Problem> {
+    let precondition = Precondition { if_none_match: None, ..precondition };
+    state.board.remove::<R>(name.as_str(), precondition).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// `GET`: with its entity tag; 304 if the caller has this configuration and asks only for that.
 pub fn tagged<R: Resource>(resource: &std::sync::Arc<R>, view: impl Serialize) -> Response {
     let mut response = Json(view).into_response();

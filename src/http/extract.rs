@@ -44,6 +44,15 @@ impl JsonBytes {
     pub fn parse_or_empty<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Problem> {
         json::parse(if self.0.is_empty() { b"{}" } else { &self.0 })
     }
+
+    /// For what takes nothing: no body, or `{}`.
+    pub fn expect_nothing(&self) -> Result<(), Problem> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Nothing {}
+
+        self.parse_or_empty::<Nothing>().map(drop)
+    }
 }
 
 impl FromRequest<AppState> for JsonBytes {

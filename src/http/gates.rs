@@ -22,7 +22,6 @@ use super::{
 use crate::{
     app::{
         AppError, FieldError,
-        definitions::Precondition,
         gates::{GateAnswer, GateCell, GateVerdict},
     },
     domain::gate::{Blocking, GateSpec},
@@ -82,11 +81,9 @@ async fn gate_get(State(state): State<AppState>, NamePath(name): NamePath) -> Re
 async fn gate_delete(
     State(state): State<AppState>,
     NamePath(name): NamePath,
-    Conditions(precondition): Conditions,
+    conditions: Conditions,
 ) -> Result<StatusCode, Problem> {
-    let precondition = Precondition { if_none_match: None, ..precondition };
-    state.board.remove::<GateCell>(name.as_str(), precondition).await?;
-    Ok(StatusCode::NO_CONTENT)
+    definitions::delete::<GateCell>(&state, &name, conditions).await
 }
 
 /// Whether refusals become statuses.
@@ -99,11 +96,6 @@ struct GateQuery {
     #[param(default = false)]
     strict: bool,
 }
-
-/// A named gate is asked as it is declared: there is nothing to say.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Nothing {}
 
 /// Asks a gate: may I go? It fails closed: what does not exist, is stale or cannot be known, stands in the way.
 ///
@@ -120,7 +112,7 @@ async fn gate_evaluate(
     body: JsonBytes,
 ) -> Result<Response, Problem> {
     // Whoever names checks here must not take the answer for one about them.
-    body.parse_or_empty::<Nothing>()?;
+    body.expect_nothing()?;
     let cell = state.board.find::<GateCell>(name.as_str())?;
     Ok(answer(query, state.board.gate_evaluate(&cell)))
 }

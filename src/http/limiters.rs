@@ -25,7 +25,7 @@ use super::{
 use crate::{
     app::{
         AppError,
-        definitions::{OnExisting, Precondition, not_found},
+        definitions::{OnExisting, not_found},
         limiters::{Acquired, Leased, LimiterCell, LimiterView, Marks, Released},
         text::Text,
         tokens::Caller,
@@ -92,11 +92,9 @@ async fn limiter_get(State(state): State<AppState>, NamePath(name): NamePath) ->
 async fn limiter_delete(
     State(state): State<AppState>,
     NamePath(name): NamePath,
-    Conditions(precondition): Conditions,
+    conditions: Conditions,
 ) -> Result<StatusCode, Problem> {
-    let precondition = Precondition { if_none_match: None, ..precondition };
-    state.board.remove::<LimiterCell>(name.as_str(), precondition).await?;
-    Ok(StatusCode::NO_CONTENT)
+    definitions::delete::<LimiterCell>(&state, &name, conditions).await
 }
 
 fn one() -> Tokens {

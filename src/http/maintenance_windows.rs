@@ -12,10 +12,7 @@ use super::{
     routing::{Routes, routes},
 };
 use crate::{
-    app::{
-        definitions::Precondition,
-        maintenance_windows::{MaintenanceWindowCell, MaintenanceWindowView},
-    },
+    app::maintenance_windows::{MaintenanceWindowCell, MaintenanceWindowView},
     domain::notify::MaintenanceWindowSpec,
 };
 
@@ -79,9 +76,7 @@ async fn maintenance_window_get(
 async fn maintenance_window_delete(
     State(state): State<AppState>,
     NamePath(name): NamePath,
-    Conditions(precondition): Conditions,
+    conditions: Conditions,
 ) -> Result<StatusCode, Problem> {
-    let precondition = Precondition { if_none_match: None, ..precondition };
-    state.board.remove::<MaintenanceWindowCell>(name.as_str(), precondition).await?;
-    Ok(StatusCode::NO_CONTENT)
+    definitions::delete::<MaintenanceWindowCell>(&state, &name, conditions).await
 }

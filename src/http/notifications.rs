@@ -14,7 +14,6 @@ use super::{
     json::Json,
     paging::{Page, checked_limit, default_limit, id_cursor},
     problem::Problem,
-    receivers::Nothing,
     routing::{Routes, routes},
 };
 use crate::{
@@ -82,7 +81,7 @@ async fn notification_retry(
     RawPath(id): RawPath,
     body: JsonBytes,
 ) -> Result<Response, Problem> {
-    let Nothing {} = body.parse_or_empty()?;
+    body.expect_nothing()?;
     let view = state.board.notification_retry(number(&id)?).await?;
     Ok((StatusCode::ACCEPTED, Json(view)).into_response())
 }

@@ -12,10 +12,7 @@ use super::{
     routing::{Routes, routes},
 };
 use crate::{
-    app::{
-        definitions::Precondition,
-        receivers::{ReceiverCell, ReceiverTest, ReceiverView},
-    },
+    app::receivers::{ReceiverCell, ReceiverTest, ReceiverView},
     domain::notify::ReceiverSpec,
 };
 
@@ -74,11 +71,9 @@ async fn receiver_get(State(state): State<AppState>, NamePath(name): NamePath) -
 async fn receiver_delete(
     State(state): State<AppState>,
     NamePath(name): NamePath,
-    Conditions(precondition): Conditions,
+    conditions: Conditions,
 ) -> Result<StatusCode, Problem> {
-    let precondition = Precondition { if_none_match: None, ..precondition };
-    state.board.remove::<ReceiverCell>(name.as_str(), precondition).await?;
-    Ok(StatusCode::NO_CONTENT)
+    definitions::delete::<ReceiverCell>(&state, &name, conditions).await
 }
 
 /// Sends a receiver a notification that is about nothing, once, and says what came of it.
@@ -90,11 +85,6 @@ async fn receiver_test(
     NamePath(name): NamePath,
     body: JsonBytes,
 ) -> Result<Json<ReceiverTest>, Problem> {
-    let Nothing {} = body.parse_or_empty()?;
+    body.expect_nothing()?;
     Ok(Json(state.board.receiver_test(name.as_str()).await?))
 }
-
-/// A body that says nothing.
-#[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Nothing {}

@@ -16,7 +16,6 @@ use super::{
 use crate::{
     app::{
         backups::Pruned,
-        definitions::Precondition,
         retention::{RetentionCell, RetentionView},
     },
     domain::retention::RetentionSpec,
@@ -77,11 +76,9 @@ async fn retention_get(State(state): State<AppState>, NamePath(name): NamePath) 
 async fn retention_delete(
     State(state): State<AppState>,
     NamePath(name): NamePath,
-    Conditions(precondition): Conditions,
+    conditions: Conditions,
 ) -> Result<StatusCode, Problem> {
-    let precondition = Precondition { if_none_match: None, ..precondition };
-    state.board.remove::<RetentionCell>(name.as_str(), precondition).await?;
-    Ok(StatusCode::NO_CONTENT)
+    definitions::delete::<RetentionCell>(&state, &name, conditions).await
 }
 
 /// What to prune.

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     app::{
-        definitions::{OnExisting, Precondition, not_found},
+        definitions::{OnExisting, not_found},
         retry_policies::{AttemptAnswer, RetryPolicyCell, RetryPolicyView},
         text::Text,
     },
@@ -78,11 +78,9 @@ async fn retry_policy_get(
 async fn retry_policy_delete(
     State(state): State<AppState>,
     NamePath(name): NamePath,
-    Conditions(precondition): Conditions,
+    conditions: Conditions,
 ) -> Result<StatusCode, Problem> {
-    let precondition = Precondition { if_none_match: None, ..precondition };
-    state.board.remove::<RetryPolicyCell>(name.as_str(), precondition).await?;
-    Ok(StatusCode::NO_CONTENT)
+    definitions::delete::<RetryPolicyCell>(&state, &name, conditions).await
 }
 
 /// Asks for an attempt.

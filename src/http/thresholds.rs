@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     app::{
-        definitions::{Declared, OnExisting, Precondition, Resource},
+        definitions::{Declared, OnExisting, Resource},
         thresholds::{ThresholdCell, completed, view::ThresholdView},
     },
     domain::{alert::AlertLevel, threshold::ThresholdSpec},
@@ -143,9 +143,7 @@ async fn threshold_get(State(state): State<AppState>, NamePath(id): NamePath) ->
 async fn threshold_delete(
     State(state): State<AppState>,
     NamePath(id): NamePath,
-    Conditions(precondition): Conditions,
+    conditions: Conditions,
 ) -> Result<StatusCode, Problem> {
-    let precondition = Precondition { if_none_match: None, ..precondition };
-    state.board.remove::<ThresholdCell>(id.as_str(), precondition).await?;
-    Ok(StatusCode::NO_CONTENT)
+    definitions::delete::<ThresholdCell>(&state, &id, conditions).await
 }
