@@ -1,8 +1,7 @@
 //! Groups by their labels.
 
 use std::{
-    cmp::Reverse,
-    collections::{BinaryHeap, HashSet},
+    collections::{BTreeMap, HashSet},
     sync::Arc,
     time::Duration,
 };
@@ -74,7 +73,8 @@ pub(super) struct Group {
     pub(super) ttl: Option<Seconds>,
     /// Pushers, if it is summed over them.
     pub(super) sources: Option<Sources>,
-    is_timed: bool,
+    /// Where it stands in [`Groups::ends`]; [`Time::MAX`] if nowhere.
+    noted: Time,
     is_dirty: bool,
 }
 
@@ -89,7 +89,7 @@ impl Group {
             at,
             ttl: None,
             sources: None,
-            is_timed: false,
+            noted: Time::MAX,
             is_dirty: false,
         }
     }
@@ -114,8 +114,9 @@ pub struct Groups {
     pub(super) by_key: IndexMap<Arc<GroupingKey>, Group, RandomState>,
     pub(super) index: Index,
     next_id: u64,
-    /// When groups may be over, each at most once.
-    ends: BinaryHeap<Reverse<(Time, u64, Arc<GroupingKey>)>>,
+    /// When groups may be over, each at most once and never later than it is. Pushes mostly prolong a group's time, which
+    /// is noticed when it seems to be over.
+    ends: BTreeMap<(Time, u64), Arc<GroupingKey>>,
     dirty: HashSet<Arc<GroupingKey>, RandomState>,
 }
 
@@ -130,7 +131,7 @@ impl Groups {
             by_key: IndexMap::default(),
             index: Index::default(),
             next_id: 0,
-            ends: BinaryHeap::new(),
+            ends: BTreeMap::new(),
             dirty: HashSet::default(),
         }
     }
@@ -190,20 +191,12 @@ impl Groups {
             Some(number) => number,
             None => self.insert(place.key.clone(), labels, place.stamp.at),
         };
-        let (key, group) = self.by_key.get_index_mut(number).map(|(key, group)| (key.clone(), group)).unzip();
-        if let (Some(key), Some(group)) = (key, group) {
-            group.pushed_at = place.stamp.wall;
-            group.at = group.at.max(place.stamp.at);
-            group.ttl = place.ttl;
-            if group.ttl.is_some() && !group.is_timed {
-                group.is_timed = true;
-                self.ends.push(Reverse((group.ends(), group.id, key.clone())));
-            }
-            if !group.is_dirty {
-                group.is_dirty = true;
-                self.dirty.insert(key);
-            }
-        }
+        let group = &mut self.by_key[number];
+        group.pushed_at = place.stamp.wall;
+        group.at = group.at.max(place.stamp.at);
+        group.ttl = place.ttl;
+        self.time(number);
+        self.mark(number);
         number
     }
 
@@ -297,6 +290,7 @@ impl Groups {
     /// Deletes a group; whether there was one.
     pub fn delete(&mut self, key: &GroupingKey) -> bool {
         let Some((key, group)) = self.by_key.swap_remove_entry(key) else { return false };
+        self.ends.remove(&(group.noted, group.id));
         self.usage.groups -= 1;
         self.usage.bytes -= group.bytes();
         for name in &group.families {
@@ -321,28 +315,29 @@ impl Groups {
     /// Deletes groups whose time is over; how many.
     pub fn sweep(&mut self, now: Time) -> usize {
         let mut gone = 0;
-        while let Some(Reverse((first, ..))) = self.ends.peek()
-            && *first <= now
+        while let Some(first) = self.ends.first_entry()
+            && first.key().0 <= now
         {
-            let Some(Reverse((_, id, key))) = self.ends.pop() else { break };
-            // One that was deleted meanwhile may have come again, with a time of its own.
-            let Some(group) = self.by_key.get_mut(&key).filter(|group| group.id == id) else { continue };
-            match group.ends() {
-                Time::MAX => group.is_timed = false,
-                ends if ends > now => self.ends.push(Reverse((ends, id, key))),
-                _ => gone += usize::from(self.delete(&key)),
+            let key = first.remove();
+            let Some((number, _, group)) = self.by_key.get_full_mut(&key) else { continue };
+            group.noted = Time::MAX;
+            if group.ends() <= now {
+                gone += usize::from(self.delete(&key));
+            } else {
+                self.time(number);
             }
         }
         gone
     }
 
-    /// Notes that groups are over at their time, for those that were restored.
+    /// Notes when a group is over, unless it is noted already that this may be so earlier.
     pub(super) fn time(&mut self, number: usize) {
         if let Some((key, group)) = self.by_key.get_index_mut(number)
-            && group.ttl.is_some()
+            && group.ends() < group.noted
         {
-            group.is_timed = true;
-            self.ends.push(Reverse((group.ends(), group.id, key.clone())));
+            self.ends.remove(&(group.noted, group.id));
+            group.noted = group.ends();
+            self.ends.insert((group.noted, group.id), key.clone());
         }
     }
 

@@ -161,6 +161,14 @@ fn normalize_summary(summary: &mut Summary) -> Result<(), &'static str> {
     Ok(())
 }
 
+/// Whether totals are added up; of other metrics the last value is what there is.
+pub(super) fn is_summed(kind: MetricType) -> bool {
+    match kind {
+        MetricType::Counter | MetricType::Histogram | MetricType::Summary => true,
+        MetricType::Gauge | MetricType::Untyped => false,
+    }
+}
+
 /// Whether both can be added: the same buckets.
 pub(super) fn fits(total: &MetricValue, pushed: &MetricValue) -> Result<(), &'static str> {
     match (total, pushed) {
@@ -298,11 +306,21 @@ impl Source {
         self.last.get(family).and_then(|lasts| lasts.get(at)).is_some_and(Option::is_some)
     }
 
+    /// About how many bytes one takes that has sent nothing yet, with its name.
+    pub(super) fn bytes_of_new(client: &str) -> usize {
+        client.len() + SOURCE_BYTES
+    }
+
+    /// About how many bytes are taken to remember totals of a family of so many series, besides the totals.
+    pub(super) fn bytes_of_family(name: &str, series: usize) -> usize {
+        SOURCE_BYTES + name.len() + series * 8
+    }
+
     /// About how many bytes it takes.
     pub(super) fn bytes(&self) -> usize {
         let lasts = |(name, lasts): (&Arc<str>, &Vec<Option<Last>>)| {
             let numbers: usize = lasts.iter().flatten().map(|last| LAST_BYTES + last.numbers.len() * 8).sum();
-            SOURCE_BYTES + name.len() + lasts.len() * 8 + numbers
+            Self::bytes_of_family(name, lasts.len()) + numbers
         };
         SOURCE_BYTES + self.last.iter().map(lasts).sum::<usize>()
     }

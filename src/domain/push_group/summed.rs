@@ -6,7 +6,7 @@ use super::{
     Groups, Place, PushRefusal, Usage,
     body::{FAMILY_BYTES, weight},
     index::{Change, Index, Pushed},
-    sources::{Source, Sources, Totals, fits, zeroed},
+    sources::{Source, Sources, Totals, fits, is_summed, zeroed},
 };
 use crate::domain::{GroupingKey, exposition::MetricType};
 
@@ -34,7 +34,7 @@ impl Groups {
         let places: Vec<Places> =
             families.iter().map(|pushed| places(&self.index, id, pushed)).collect::<Result<_, _>>()?;
         let source = group.and_then(|group| group.sources.as_ref()).and_then(|sources| sources.get(client));
-        self.within(self.most_after(group.is_none(), totals, &places, source))?;
+        self.within(self.most_after(group.map(|group| group.id), (client, source), totals, &places))?;
         let mut usage = self.usage();
         if group.is_none() {
             usage = self.with_group(usage, &totals.body.labels);
@@ -45,19 +45,37 @@ impl Groups {
         Ok(())
     }
 
-    /// What there would be at most.
-    fn most_after(&self, is_new: bool, totals: &Totals, places: &[Places], source: Option<&Source>) -> Usage {
+    /// What there would be at most. Of a pusher that is known, a push that comes again takes nothing more.
+    fn most_after(
+        &self,
+        group: Option<u64>,
+        (client, source): (&str, Option<&Source>),
+        totals: &Totals,
+        places: &[Places],
+    ) -> Usage {
         let mut after = self.usage();
-        if is_new {
+        if group.is_none() {
             after = self.with_group(after, &totals.body.labels);
         }
+        if source.is_none() {
+            after.bytes += Source::bytes_of_new(client);
+        }
         for (pushed, places) in totals.body.families.iter().zip(places) {
+            let total = group.and_then(|id| self.index.get(id, pushed.name()));
+            if total.is_none() {
+                after.bytes += FAMILY_BYTES + pushed.name().len();
+            }
+            let mut is_all_known = true;
             for (metric, place) in pushed.family.metrics.iter().zip(places) {
-                let is_known =
-                    place.is_some_and(|at| source.is_some_and(|source| source.has(pushed.name(), at)));
+                let is_known = !is_summed(pushed.family.kind)
+                    || place.is_some_and(|at| source.is_some_and(|source| source.has(pushed.name(), at)));
                 after.series += usize::from(place.is_none());
-                after.bytes += usize::from(place.is_none()) * weight(metric);
-                after.bytes += usize::from(!is_known) * weight(metric);
+                after.bytes += (usize::from(place.is_none()) + usize::from(!is_known)) * weight(metric);
+                is_all_known &= is_known;
+            }
+            if !is_all_known {
+                let series = total.map_or(0, |total| total.hashes.len()) + places.len();
+                after.bytes += Source::bytes_of_family(pushed.name(), series);
             }
         }
         after
@@ -169,11 +187,11 @@ fn count(
     created: Option<f64>,
 ) {
     let value = &pushed.family.metrics[n].value;
-    match pushed.family.kind {
+    let total = &mut total.family.metrics[at].value;
+    if is_summed(pushed.family.kind) {
+        source.count(name, at, (value, created), total);
+    } else {
         // Of several last values there is one.
-        MetricType::Gauge | MetricType::Untyped => total.family.metrics[at].value = value.clone(),
-        MetricType::Counter | MetricType::Histogram | MetricType::Summary => {
-            source.count(name, at, (value, created), &mut total.family.metrics[at].value);
-        }
+        *total = value.clone();
     }
 }

@@ -173,6 +173,19 @@ fn there_is_an_end_to_groups_series_and_bytes() {
 }
 
 #[test]
+fn pushers_take_room_also_if_they_have_nothing_to_add() {
+    for text in ["", "g 1\n"] {
+        let mut world = World::limited(GroupLimits { max_bytes: 10_000, ..GroupLimits::default() });
+        let mut pushes = (0..200).map(|n| world.total("job/a", &format!("pusher {n}"), text));
+        assert!(matches!(pushes.find_map(Result::err), Some(PushRefusal::Full { .. })), "{text:?}");
+        drop(pushes);
+        assert!(world.groups.usage().bytes <= 10_000);
+        world.total("job/a", "pusher 1", text).unwrap();
+        world.check_usage();
+    }
+}
+
+#[test]
 fn a_group_ends_so_long_after_its_last_push() {
     let mut world = World::new();
     let push = |world: &mut World, ttl: Option<f64>| {
@@ -199,6 +212,11 @@ fn a_group_ends_so_long_after_its_last_push() {
     push(&mut world, Some(100.0));
     assert_eq!(sweep(&mut world, 1050), 0, "it is another group");
     assert_eq!(sweep(&mut world, 1100), 1);
+    push(&mut world, Some(1000.0));
+    push(&mut world, Some(10.0));
+    assert_eq!(sweep(&mut world, 1109), 0);
+    assert_eq!(sweep(&mut world, 1110), 1, "also if that is earlier than what was said before");
+    assert_eq!(world.groups.usage(), Usage::default());
 }
 
 #[test]
