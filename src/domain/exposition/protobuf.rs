@@ -115,8 +115,9 @@ struct FamilyMessage {
     help: Option<String>,
     #[prost(int32, optional, tag = "3")]
     kind: Option<i32>,
-    #[prost(message, repeated, tag = "4")]
-    metric: Vec<MetricMessage>,
+    /// Read one by one: of two bytes here there would be hundreds in memory.
+    #[prost(bytes = "vec", repeated, tag = "4")]
+    metric: Vec<Vec<u8>>,
 }
 
 /// Reads families. In the error, the line is the number of the family. With `births`, when series began is told as the text
@@ -132,12 +133,11 @@ pub fn parse_protobuf(
         let line = families.len() + 1;
         let wrong = |message: String| ParseError { line, message };
         let message = FamilyMessage::decode_length_delimited(&mut bytes).map_err(|e| wrong(e.to_string()))?;
-        samples += message.metric.len();
+        samples += message.metric.len().max(1);
         if samples > limits.samples {
             return Err(wrong(format!("more than {} samples", limits.samples)));
         }
-        let created: Vec<_> = message.metric.iter().map(MetricMessage::created).collect();
-        let family = family(message, limits).map_err(wrong)?;
+        let (family, created) = family(message, limits).map_err(wrong)?;
         born.extend(births.then(|| births_of(&family, &created)).flatten());
         if !names.insert(family.name.clone()) {
             return Err(wrong(format!("the metric {:?} came before", family.name)));
@@ -176,7 +176,8 @@ fn births_of(family: &MetricFamily, created: &[Option<f64>]) -> Option<MetricFam
     (!metrics.is_empty()).then_some(MetricFamily { name, help: None, kind: MetricType::Gauge, metrics })
 }
 
-fn family(message: FamilyMessage, limits: &Limits) -> Result<MetricFamily, String> {
+/// The family, and when its series began.
+fn family(message: FamilyMessage, limits: &Limits) -> Result<(MetricFamily, Vec<Option<f64>>), String> {
     let name = message.name.unwrap_or_default();
     if !is_metric_name(&name) || name.len() > limits.name_bytes {
         let short: String = name.chars().take(limits.name_bytes).collect();
@@ -192,15 +193,19 @@ fn family(message: FamilyMessage, limits: &Limits) -> Result<MetricFamily, Strin
         other => return Err(format!("{name}: unknown metric type {other}")),
     };
     let help = message.help.filter(|help| !help.is_empty()).map(Into::into);
-    let metrics = message.metric.into_iter().map(|message| metric(message, kind, limits));
-    let metrics: Vec<Metric> =
-        metrics.collect::<Result<_, _>>().map_err(|error| format!("{name}: {error}"))?;
+    let (mut metrics, mut created) = (Vec::new(), Vec::new());
+    for raw in &message.metric {
+        let wrong = |error: String| format!("{name}: {error}");
+        let message = MetricMessage::decode(&**raw).map_err(|error| wrong(error.to_string()))?;
+        created.push(message.created());
+        metrics.push(metric(message, kind, limits).map_err(wrong)?);
+    }
     let mut seen = HashSet::new();
     if let Some(twice) = metrics.iter().find(|metric| !seen.insert(metric.labels.as_str())) {
         return Err(format!("{name}{:?}: the same sample came before", twice.labels));
     }
     drop(seen);
-    Ok(MetricFamily { name: name.into(), help, kind, metrics })
+    Ok((MetricFamily { name: name.into(), help, kind, metrics }, created))
 }
 
 fn metric(message: MetricMessage, kind: MetricType, limits: &Limits) -> Result<Metric, String> {
@@ -281,62 +286,79 @@ fn edges(edges: Vec<(f64, f64)>, what: &str) -> Result<Vec<(f64, f64)>, String> 
 mod tests {
     use super::*;
 
-    fn counter(value: f64, created: Option<i64>) -> Vec<u8> {
+    fn family(kind: i32, metrics: &[MetricMessage]) -> FamilyMessage {
+        let metric = metrics.iter().map(Message::encode_to_vec).collect();
+        FamilyMessage { name: Some("c_total".to_owned()), help: None, kind: Some(kind), metric }
+    }
+
+    fn counter(value: f64, created: Option<i64>) -> MetricMessage {
         let created = created.map(|seconds| TimestampMessage { seconds, nanos: 500_000_000 });
         let pair = LabelPair { name: Some("l".to_owned()), value: Some("m".to_owned()) };
-        let metric = MetricMessage {
-            label: vec![pair],
-            counter: Some(CounterMessage { value: Some(value), created }),
-            ..MetricMessage::default()
-        };
-        let name = Some("c_total".to_owned());
-        FamilyMessage { name, help: None, kind: Some(0), metric: vec![metric] }
-            .encode_length_delimited_to_vec()
+        let counter = Some(CounterMessage { value: Some(value), created });
+        MetricMessage { label: vec![pair], counter, ..MetricMessage::default() }
     }
 
     #[test]
     fn when_a_series_began_is_told_to_those_who_ask() {
-        let names = |bytes: &[u8], births: bool| -> Vec<_> {
-            let families = parse_protobuf(bytes, &Limits::default(), births).unwrap();
+        let names = |metric: MetricMessage, births: bool| -> Vec<_> {
+            let bytes = family(0, &[metric]).encode_length_delimited_to_vec();
+            let families = parse_protobuf(&bytes, &Limits::default(), births).unwrap();
             families.into_iter().map(|family| (family.name.to_string(), family.metrics)).collect()
         };
-        let told = names(&counter(3.0, Some(7)), true);
+        let told = names(counter(3.0, Some(7)), true);
         assert_eq!(told[0].0, "c_total");
         assert_eq!((told[1].0.as_str(), &told[1].1[0].value), ("c_created", &MetricValue::Number(7.5)));
         assert_eq!(told[1].1[0].labels.as_str(), "l=\"m\"");
-        assert_eq!(names(&counter(3.0, Some(7)), false).len(), 1);
-        assert_eq!(names(&counter(3.0, None), true).len(), 1);
+        assert_eq!(names(counter(3.0, Some(7)), false).len(), 1);
+        assert_eq!(names(counter(3.0, None), true).len(), 1);
     }
 
     #[test]
     fn what_is_not_one_of_its_parts_is_refused() {
-        let family = |change: fn(&mut FamilyMessage)| {
-            let mut message = FamilyMessage::decode_length_delimited(&*counter(1.0, None)).unwrap();
-            change(&mut message);
-            parse_protobuf(&message.encode_length_delimited_to_vec(), &Limits::default(), false)
+        type Parts = (FamilyMessage, Vec<MetricMessage>);
+        let parsed = |change: fn(&mut Parts)| {
+            let mut parts = (family(0, &[]), vec![counter(1.0, None)]);
+            change(&mut parts);
+            let metric = parts.1.iter().map(Message::encode_to_vec).collect();
+            let bytes = FamilyMessage { metric, ..parts.0 }.encode_length_delimited_to_vec();
+            parse_protobuf(&bytes, &Limits::default(), false)
         };
-        assert!(family(|_| {}).is_ok());
-        let native = |family: &mut FamilyMessage| {
+        assert!(parsed(|_| {}).is_ok());
+        let native = |(family, metrics): &mut Parts| {
             let histogram = HistogramMessage { schema: Some(3), ..HistogramMessage::default() };
             family.kind = Some(4);
-            family.metric[0].histogram = Some(histogram);
+            metrics[0].histogram = Some(histogram);
         };
         for change in [
             native,
-            |family: &mut FamilyMessage| family.name = None,
-            |family: &mut FamilyMessage| family.name = Some("a b".to_owned()),
-            |family: &mut FamilyMessage| family.kind = Some(1),
-            |family: &mut FamilyMessage| family.kind = Some(5),
-            |family: &mut FamilyMessage| family.kind = Some(99),
-            |family: &mut FamilyMessage| family.metric.push(family.metric[0].clone()),
-            |family: &mut FamilyMessage| family.metric[0].label[0].name = Some("__name__".to_owned()),
-            |family: &mut FamilyMessage| family.metric[0].label[0].name = Some("1".to_owned()),
-            |family: &mut FamilyMessage| {
-                let twice = family.metric[0].label[0].clone();
-                family.metric[0].label.push(twice);
+            |(family, _): &mut Parts| family.name = None,
+            |(family, _): &mut Parts| family.name = Some("a b".to_owned()),
+            |(family, _): &mut Parts| family.kind = Some(1),
+            |(family, _): &mut Parts| family.kind = Some(5),
+            |(family, _): &mut Parts| family.kind = Some(99),
+            |(_, metrics): &mut Parts| metrics.push(metrics[0].clone()),
+            |(_, metrics): &mut Parts| metrics[0].label[0].name = Some("__name__".to_owned()),
+            |(_, metrics): &mut Parts| metrics[0].label[0].name = Some("1".to_owned()),
+            |(_, metrics): &mut Parts| {
+                let twice = metrics[0].label[0].clone();
+                metrics[0].label.push(twice);
             },
         ] {
-            assert!(family(change).is_err());
+            assert!(parsed(change).is_err());
         }
+    }
+
+    /// What is small on the wire must not become large in memory.
+    #[test]
+    fn too_many_samples_are_refused_before_they_are_read() {
+        let limits = Limits { samples: 2, ..Limits::default() };
+        let refused = |families: &[FamilyMessage]| {
+            let bytes: Vec<_> = families.iter().flat_map(Message::encode_length_delimited_to_vec).collect();
+            parse_protobuf(&bytes, &limits, false).unwrap_err().message
+        };
+        let unreadable = FamilyMessage { metric: vec![vec![0xff]; 3], ..family(0, &[]) };
+        assert_eq!(refused(&[unreadable]), "more than 2 samples");
+        let empty = |name: &str| FamilyMessage { name: Some(name.to_owned()), ..family(0, &[]) };
+        assert_eq!(refused(&["a", "b", "c"].map(empty)), "more than 2 samples");
     }
 }
