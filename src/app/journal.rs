@@ -1,5 +1,8 @@
 //! What happened: events get their place in the order at once, are shown at once, and reach the disk in groups.
 
+mod flush;
+mod prune;
+
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
@@ -65,7 +68,7 @@ pub struct Journal {
     latest: watch::Sender<i64>,
     progress: watch::Sender<Progress>,
     /// Held by whoever writes entries, so that each is written, and what it did to alerts published, once.
-    pub(super) turn: tokio::sync::Mutex<()>,
+    turn: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug)]

@@ -1,0 +1,95 @@
+//! Entries on their way to the disk.
+
+use std::{collections::HashMap, sync::Arc};
+
+use super::Entry;
+use crate::{
+    app::{
+        Board,
+        alerts::AlertRows,
+        breakers::BreakerCell,
+        checks::CheckCell,
+        definitions::Resource,
+        limiters::LimiterCell,
+        snapshot::{check_rows, put_states, rows, text},
+    },
+    store::{
+        StoreError,
+        sqlite::{events, idempotency},
+    },
+};
+
+/// Entries written by one transaction.
+const ENTRIES: usize = 1_000;
+
+impl Board {
+    /// Writes waiting events, the states of the resources that they are about and the answers that they make
+    /// repeatable, as one transaction.
+    pub async fn flush_journal(self: &Arc<Self>) -> Result<usize, StoreError> {
+        let _turn = self.journal.turn.lock().await;
+        let entries = self.journal.waiting(ENTRIES);
+        let Some(last) = entries.last().map(|entry| entry.id) else { return Ok(0) };
+        let result = self.write_entries(&entries).await;
+        if result.is_ok() {
+            // Before anybody learns that it is on disk, so that whoever waited for it sees it.
+            self.alerts
+                .publish(entries.iter().filter_map(|entry| entry.alerts.as_deref()), self.clock.wall());
+        }
+        self.journal.settle(result.clone().map(|()| last));
+        result.map(|()| entries.len())
+    }
+
+    async fn write_entries(self: &Arc<Self>, entries: &[Entry]) -> Result<(), StoreError> {
+        let mut breakers = HashMap::new();
+        let mut limiters = HashMap::new();
+        let mut checks = HashMap::new();
+        self.count_noise(entries);
+        for event in entries.iter().filter_map(|entry| entry.event.as_ref()) {
+            let name = event.name.as_str();
+            match event.resource {
+                BreakerCell::KIND => breakers.extend(self.breakers.get(name).map(|cell| (name, cell))),
+                LimiterCell::KIND => limiters.extend(self.limiters.get(name).map(|cell| (name, cell))),
+                CheckCell::KIND => checks.extend(self.checks.get(name).map(|cell| (name, cell))),
+                _ => {}
+            }
+        }
+        let checks: Vec<_> = checks.into_values().collect();
+        let breakers: Vec<_> = breakers.into_values().collect();
+        let limiters: Vec<_> = limiters.into_values().collect();
+        let states = [
+            (BreakerCell::KIND, rows(&breakers, |cell| (cell.name(), cell.save()))),
+            (LimiterCell::KIND, rows(&limiters, |cell| (cell.name(), cell.save()))),
+        ];
+        let events: Vec<_> = entries
+            .iter()
+            .filter_map(|entry| entry.event.as_ref())
+            .map(|e| (e.id, e.at, e.kind, e.resource, &e.name, &e.data))
+            .collect();
+        let events = text(&events)?;
+        let alerts = AlertRows::of(entries.iter().filter_map(|entry| entry.alerts.as_deref()))?;
+        let answers: Vec<_> = entries.iter().filter_map(|entry| entry.answer.clone()).collect();
+        let created_at = self.clock.wall().as_second();
+        self.store
+            .writer
+            .write(move |connection| {
+                Box::pin(async move {
+                    if events.len() > 2 {
+                        events::events_add(connection, &events).await?;
+                    }
+                    alerts.put(connection).await?;
+                    put_states(connection, &states).await?;
+                    put_states(connection, &[check_rows(&checks)]).await?;
+                    for stored in answers {
+                        let row = idempotency::AnswerRow {
+                            fingerprint: stored.key.fingerprint.to_vec(),
+                            status: i64::from(stored.answer.status),
+                            body: stored.answer.body.to_vec(),
+                        };
+                        idempotency::answer_put(connection, &stored.key.key, &row, created_at).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+}
