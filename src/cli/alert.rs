@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     api::{self, Api, ApiArgs},
-    name, say,
+    document, finite, items, label, name, print, say,
     table::{Cell, Paint, is_colourful, table},
 };
 
@@ -69,7 +69,7 @@ enum Action {
         /// The metric
         metric: String,
         /// Its value
-        #[arg(allow_negative_numbers = true)]
+        #[arg(allow_negative_numbers = true, value_parser = finite)]
         value: f64,
         /// A label of the series
         #[arg(long = "label", value_name = "NAME=VALUE", value_parser = label)]
@@ -112,7 +112,7 @@ struct AddArgs {
     #[arg(value_parser = [">", "<", ">=", "<=", "==", "!="])]
     comparison: String,
     /// What values are compared with
-    #[arg(allow_negative_numbers = true)]
+    #[arg(allow_negative_numbers = true, value_parser = finite)]
     threshold: f64,
     /// Its id [default: made from the definition]
     #[arg(long, value_parser = name)]
@@ -124,19 +124,14 @@ struct AddArgs {
     #[arg(long, value_name = "TEMPLATE")]
     message: Option<String>,
     /// Seconds for which a value must breach it
-    #[arg(long = "for", value_name = "SECONDS")]
+    #[arg(long = "for", value_name = "SECONDS", value_parser = finite)]
     wait: Option<f64>,
     /// Seconds for which values must be well again
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", value_parser = finite)]
     keep_firing_for: Option<f64>,
     /// Only series with this label
     #[arg(long = "label", value_name = "NAME=VALUE", value_parser = label)]
     labels: Vec<(String, String)>,
-}
-
-fn label(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("a label is NAME=VALUE")?;
-    Ok((name.to_owned(), value.to_owned()))
 }
 
 fn object(labels: &[(String, String)]) -> Value {
@@ -235,10 +230,6 @@ impl AddArgs {
     }
 }
 
-fn print(as_json: bool, answer: &Value, tables: impl FnOnce(&Value)) {
-    if as_json { say(&answer.to_string()) } else { tables(answer) }
-}
-
 fn show(alert: &Value, events: &[Value]) {
     print_alerts([alert]);
     say("");
@@ -319,14 +310,4 @@ fn labels(labels: &Value) -> String {
     let text: Vec<_> =
         pairs.map(|(name, value)| format!("{name}={}", value.as_str().unwrap_or_default())).collect();
     text.join(",")
-}
-
-fn document(value: &Value) {
-    for line in serde_json::to_string_pretty(value).unwrap_or_default().lines() {
-        say(&Cell::new(line).into_text());
-    }
-}
-
-fn items(list: &Value) -> impl Iterator<Item = &Value> {
-    list.as_array().into_iter().flatten()
 }

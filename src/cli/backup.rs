@@ -22,7 +22,7 @@ use self::{
 };
 use super::{
     api::{self, Api, ApiArgs},
-    complain, name, say,
+    complain, label, name, print, say,
     transfer::Meter,
 };
 
@@ -171,11 +171,6 @@ impl Filter {
     }
 }
 
-fn label(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("a label is NAME=VALUE")?;
-    Ok((name.to_owned(), value.to_owned()))
-}
-
 /// An id, or `latest` with or without a type.
 fn id(text: &str) -> Result<String, String> {
     let is_latest = text == "latest" || text.strip_prefix("latest:").is_some_and(Name::is_valid);
@@ -199,13 +194,13 @@ async fn act(api: &Api, as_json: bool, action: &Action) -> Result<ExitCode, Stri
             let mut query = filter.query();
             query.push(("limit", limit.to_string()));
             let page = api.ask(Method::GET, "/v1/backups", &query, None).await?;
-            show::print(as_json, &page["items"], show::list);
+            print(as_json, &page["items"], show::list);
         }
         Action::Show(id) => {
             let mut view = find(api, &id.id).await?;
             let path = format!("{}/restores", at(&view)?);
             view["restores"] = api.ask(Method::GET, &path, &[], None).await?["items"].take();
-            show::print(as_json, &view, show::one);
+            print(as_json, &view, show::one);
         }
         Action::Get { id, key, output, dir } => {
             let view = find(api, &id.id).await?;
@@ -221,7 +216,7 @@ async fn act(api: &Api, as_json: bool, action: &Action) -> Result<ExitCode, Stri
         Action::Verify(id) => {
             let view = find(api, &id.id).await?;
             let verdict = api.ask(Method::POST, &format!("{}/verify", at(&view)?), &[], None).await?;
-            show::print(as_json, &verdict, |verdict| show::verdict(&view, verdict));
+            print(as_json, &verdict, |verdict| show::verdict(&view, verdict));
             return Ok(if verdict["valid"] == true { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         Action::Restore { id, reason, client, current, output } => {
@@ -238,7 +233,7 @@ async fn act(api: &Api, as_json: bool, action: &Action) -> Result<ExitCode, Stri
         Action::Prune { dry_run, backup_type } => {
             let body = json!({ "dry_run": dry_run, "backup_type": backup_type });
             let pruned = api.ask(Method::POST, "/v1/backups/prune", &[], Some(&body)).await?;
-            show::print(as_json, &pruned, show::pruned);
+            print(as_json, &pruned, show::pruned);
         }
         Action::Diff { id, against, file } => {
             return diff(api, &id.id, against.as_deref(), file.as_deref()).await;
@@ -248,7 +243,7 @@ async fn act(api: &Api, as_json: bool, action: &Action) -> Result<ExitCode, Stri
             let method = if is_pin { Method::PUT } else { Method::DELETE };
             let path = format!("{}/pin", at(&find(api, &id.id).await?)?);
             let view = api.ask(method, &path, &[], None).await?;
-            show::print(as_json, &json!([view]), show::list);
+            print(as_json, &json!([view]), show::list);
         }
     }
     Ok(ExitCode::SUCCESS)

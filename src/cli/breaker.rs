@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{
     api::{self, Api, ApiArgs},
-    name, say,
+    finite, name, say,
     table::{Cell, Paint, is_colourful, table},
 };
 
@@ -45,7 +45,7 @@ enum Action {
         #[arg(value_parser = name)]
         name: Name,
         /// Refuse calls so long, whatever happens; then the state of now returns
-        #[arg(long = "for", value_name = "SECONDS", conflicts_with = "hold")]
+        #[arg(long = "for", value_name = "SECONDS", value_parser = finite, conflicts_with = "hold")]
         seconds: Option<f64>,
         /// Refuse calls until somebody resets it
         #[arg(long)]
@@ -60,7 +60,7 @@ enum Action {
         #[arg(value_parser = name)]
         name: Name,
         /// For so long; until somebody resets it if left out
-        #[arg(long = "for", value_name = "SECONDS")]
+        #[arg(long = "for", value_name = "SECONDS", value_parser = finite)]
         seconds: Option<f64>,
         /// Why, for the history
         #[arg(long)]

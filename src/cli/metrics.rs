@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use self::read::Lines;
 use super::{
     api::{self, Api, ApiArgs},
-    complain, say,
+    complain, finite, items, label, say,
     table::{Cell, Paint, is_colourful, table},
 };
 
@@ -87,19 +87,6 @@ fn metric_name(text: &str) -> Result<String, String> {
     Err("a name is made of a-z A-Z 0-9 _ : and does not start with a digit".to_owned())
 }
 
-/// JSON has no others, and would leave them out.
-fn finite(text: &str) -> Result<f64, String> {
-    text.parse()
-        .ok()
-        .filter(|number: &f64| number.is_finite())
-        .ok_or_else(|| "not a finite number".to_owned())
-}
-
-fn label(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("a label is NAME=VALUE")?;
-    Ok((name.to_owned(), value.to_owned()))
-}
-
 impl PushArgs {
     /// The samples to push, as on the wire.
     fn samples(&self) -> Result<Vec<Value>, String> {
@@ -164,7 +151,7 @@ async fn push_all(api: &Api, samples: &[Value], as_json: bool) -> Result<ExitCod
                 &Cell::new(format!("{name}: {}", one["message"].as_str().unwrap_or("refused"))).into_text(),
             );
         }
-        for alert in answer["alerts"].as_array().into_iter().flatten() {
+        for alert in items(&answer["alerts"]) {
             let text = |field: &str| alert[field].as_str().unwrap_or_default().to_owned();
             say(&Cell::new(format!("alert ({}): {}", text("level"), text("message"))).into_text());
         }
@@ -189,7 +176,7 @@ fn shown(view: &Value) -> String {
         head = format!("{head}\n{help}");
     }
     let head: Vec<_> = head.lines().map(|line| Cell::new(line).into_text()).collect();
-    let rows: Vec<_> = view["series"].as_array().into_iter().flatten().map(row).collect();
+    let rows: Vec<_> = items(&view["series"]).map(row).collect();
     format!("{}\n\n{}", head.join("\n"), table(&["LABELS", "VALUE", "UPDATED", "TTL"], &rows, is_colourful()))
 }
 

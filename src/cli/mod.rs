@@ -3,6 +3,9 @@
 use std::io::Write;
 
 use fuseboard::domain::Name;
+use serde_json::Value;
+
+use self::table::Cell;
 
 pub mod alert;
 pub mod api;
@@ -34,9 +37,40 @@ pub fn say(line: &str) {
     drop(writeln!(out, "{line}").and_then(|()| out.flush()));
 }
 
+/// An answer as the server's JSON, or as tables.
+pub fn print(as_json: bool, answer: &Value, tables: impl FnOnce(&Value)) {
+    if as_json { say(&answer.to_string()) } else { tables(answer) }
+}
+
+/// A document on several lines.
+pub fn document(value: &Value) {
+    for line in serde_json::to_string_pretty(value).unwrap_or_default().lines() {
+        say(&Cell::new(line).into_text());
+    }
+}
+
+/// What is in a list.
+pub fn items(list: &Value) -> impl Iterator<Item = &Value> {
+    list.as_array().into_iter().flatten()
+}
+
 /// A name on the command line.
 pub fn name(text: &str) -> Result<Name, String> {
     Name::try_from(text).map_err(|error| error.to_string())
+}
+
+/// A label on the command line.
+pub fn label(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("a label is NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+/// A number on the command line. JSON has no others, and would leave them out.
+pub fn finite(text: &str) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|number: &f64| number.is_finite())
+        .ok_or_else(|| "not a finite number".to_owned())
 }
 
 /// An error on standard error.

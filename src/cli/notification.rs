@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{
     api::{self, ApiArgs},
-    name, say,
+    items, name, print, say,
     table::{Cell, Paint, is_colourful, table},
 };
 
@@ -56,7 +56,7 @@ pub fn run(args: &NotificationArgs) -> ExitCode {
                 query.extend(state.clone().map(|state| ("state", state)));
                 query.extend(receiver.as_ref().map(|name| ("receiver", name.as_str().to_owned())));
                 let page = api.ask(Method::GET, "/v1/notifications", &query, None).await?;
-                print(args.json, &page["items"]);
+                print(args.json, &page["items"], list);
             }
             Action::Retry { ids } => {
                 let mut retried = Vec::new();
@@ -64,17 +64,14 @@ pub fn run(args: &NotificationArgs) -> ExitCode {
                     let path = format!("/v1/notifications/{id}/retry");
                     retried.push(api.ask(Method::POST, &path, &[], Some(&json!({}))).await?);
                 }
-                print(args.json, &Value::from(retried));
+                print(args.json, &Value::from(retried), list);
             }
         }
         Ok(ExitCode::SUCCESS)
     })
 }
 
-fn print(as_json: bool, notifications: &Value) {
-    if as_json {
-        return say(&notifications.to_string());
-    }
+fn list(notifications: &Value) {
     let heads = ["ID", "STATE", "RECEIVER", "ALERTS", "CREATED", "ATTEMPTS", "NEXT ATTEMPT", "LAST ERROR"];
     let row = |notification: &Value| {
         let state = Cell::of(&notification["state"]);
@@ -97,6 +94,6 @@ fn print(as_json: bool, notifications: &Value) {
             Cell::of(&notification["last_error"]),
         ]
     };
-    let rows: Vec<_> = notifications.as_array().into_iter().flatten().map(row).collect();
+    let rows: Vec<_> = items(notifications).map(row).collect();
     say(&table(&heads, &rows, is_colourful()));
 }

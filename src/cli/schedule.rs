@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{
     api::{self, Api, ApiArgs},
-    name, say,
+    document, items, name, print, say,
     table::{Cell, Paint, is_colourful, table},
 };
 
@@ -108,10 +108,6 @@ async fn begin(
     Ok(if run["status"] == "failed" { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-fn print(as_json: bool, answer: &Value, tables: impl FnOnce(&Value)) {
-    if as_json { say(&answer.to_string()) } else { tables(answer) }
-}
-
 fn show(schedule: &Value) {
     print_schedules([schedule]);
     let upcoming: Vec<_> =
@@ -200,14 +196,4 @@ fn timing(config: &Value) -> Cell {
         (Some(cron), Some(zone)) => Cell::new(format!("{cron} {zone}")),
         _ => Cell::new(format!("every {} s", config["interval_seconds"])),
     }
-}
-
-fn document(value: &Value) {
-    for line in serde_json::to_string_pretty(value).unwrap_or_default().lines() {
-        say(&Cell::new(line).into_text());
-    }
-}
-
-fn items(list: &Value) -> impl Iterator<Item = &Value> {
-    list.as_array().into_iter().flatten()
 }

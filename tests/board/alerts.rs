@@ -302,6 +302,12 @@ async fn the_command_line_lists_acknowledges_checks_and_declares() {
     let (status, text) =
         run(&board.url, &["alert", "threshold", "add", "m", ">", "1", "--message", "{nothing}"]).await;
     assert!(status == 2 && text.contains("message_template"), "{text}");
+    // JSON has none of these: what is left out would be the default.
+    for wrong in ["nan", "inf", "1e999"] {
+        let (status, text) =
+            run(&board.url, &["alert", "threshold", "add", "m", ">", "2", "--for", wrong]).await;
+        assert!(status == 2 && text.contains("not a finite number"), "{text}");
+    }
     let (_, text) = run(&board.url, &["alert", "threshold", "list", "--metric", "m", "--json"]).await;
     let id = serde_json::from_str::<Value>(&text).unwrap()[0]["id"].as_str().unwrap().to_owned();
     assert_eq!(run(&board.url, &["alert", "threshold", "delete", &id]).await.0, 0);

@@ -36,6 +36,8 @@ async fn a_breaker_is_listed_shown_tripped_and_reset() {
         "{text}"
     );
 
+    let (status, text) = run(&board.url, &["breaker", "trip", "kraken", "--for", "nan"]).await;
+    assert!(status == 2 && text.contains("not a finite number"), "{text}");
     let (status, text) =
         run(&board.url, &["breaker", "trip", "kraken", "--for", "90", "--reason", "test"]).await;
     assert_eq!((status, text.contains("forced_open")), (0, true), "{text}");

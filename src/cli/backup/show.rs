@@ -4,14 +4,9 @@ use indicatif::HumanBytes;
 use serde_json::Value;
 
 use crate::cli::{
-    say,
+    items, say,
     table::{Cell, Paint, is_colourful, table},
 };
-
-/// As the server's JSON, or as tables.
-pub fn print(as_json: bool, answer: &Value, tables: impl FnOnce(&Value)) {
-    if as_json { say(&answer.to_string()) } else { tables(answer) }
-}
 
 /// A line for each backup.
 pub fn list(views: &Value) {
@@ -116,8 +111,4 @@ fn labels(labels: &Value) -> Cell {
 
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-fn items(list: &Value) -> impl Iterator<Item = &Value> {
-    list.as_array().into_iter().flatten()
 }
