@@ -14,7 +14,8 @@ APT = $(if $(filter 0,$(shell id -u)),,sudo -n )env DEBIAN_FRONTEND=noninteracti
 CAN_INSTALL = command -v apt-get >/dev/null && { [ "$$(id -u)" = 0 ] || command -v sudo >/dev/null; }
 
 PYTHON_TESTS := $(wildcard clients/python/tests)
-PYTHON_NEEDS := $(wildcard clients/python/pyproject.toml demo/requirements.txt)
+PYTHON_REQUIREMENTS := $(wildcard demo/requirements.txt examples/requirements.txt)
+PYTHON_NEEDS := $(wildcard clients/python/pyproject.toml) $(PYTHON_REQUIREMENTS)
 
 # The client for coroutines, made of the plain one.
 PYTHON_SOURCE := clients/python/src/fuseboard
@@ -48,9 +49,9 @@ pytest: $(if $(PYTHON_TESTS),$(BIN) $(PYTHON_ASYNC) $(VENV)/.installed)
 
 python-test: build pytest ## Only the tests of the Python client
 
-lint-python: $(if $(PYTHON_TESTS),$(PYTHON_ASYNC) $(VENV)/.linters) ## Types, lints and format of the Python client
+lint-python: $(if $(PYTHON_TESTS),$(PYTHON_ASYNC) $(VENV)/.linters) ## Types, lints and format of the Python client, and of the examples
 	@if [ -d clients/python/tests ]; then cd clients/python && "$(VENV)/bin/mypy" \
-		&& "$(VENV)/bin/ruff" check && "$(VENV)/bin/ruff" format --check; fi
+		&& "$(VENV)/bin/ruff" check . ../../examples && "$(VENV)/bin/ruff" format --check . ../../examples; fi
 
 # What the tests run: promtool checks the text of /metrics, Prometheus sends alerts and amtool looks at them, openssl makes
 # certificates for the Python client's tests.
@@ -69,7 +70,7 @@ $(VENV)/.installed: $(PYTHON_NEEDS)
 		$(CAN_INSTALL) \
 		&& { $(APT) update -qq && $(APT) install -qq -y --no-install-recommends python3-venv; } </dev/null >/dev/null \
 		&& "$(PYTHON)" -m venv --clear "$(VENV)"; }
-	"$(VENV)/bin/python" -m pip install -q -e 'clients/python[test]' $(addprefix -r ,$(wildcard demo/requirements.txt))
+	"$(VENV)/bin/python" -m pip install -q -e 'clients/python[test]' $(addprefix -r ,$(PYTHON_REQUIREMENTS))
 	@touch "$@"
 
 $(VENV)/.linters: $(VENV)/.installed

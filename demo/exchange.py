@@ -70,9 +70,9 @@ def pair(name: str) -> dict[str, Any]:
     }
 
 
-def ticker(name: str, now: float) -> dict[str, Any]:
+def ticker(name: str, now: float, factor: float) -> dict[str, Any]:
     """One of ``/0/public/Ticker``."""
-    price = PAIRS[name][3] * (1 + 0.001 * ((now * 10) % 10 - 5) / 5)
+    price = factor * PAIRS[name][3] * (1 + 0.001 * ((now * 10) % 10 - 5) / 5)
     text = f"{price:.2f}"
     return {
         "a": [text, "1", "1.000"],
@@ -122,13 +122,21 @@ class Exchange:
         self.limit = limit
         self.ban_seconds = ban_seconds
         self.fail = False
+        self.fail_next = 0
+        self.factor = 1.0
         self.bans_on = True
         self.stats = Stats()
         self._sources: dict[str, Source] = {}
 
     def control(self, order: dict[str, Any]) -> dict[str, Any]:
-        """``fail``, ``bans`` (whether it bans), ``reset`` (forget counts and bans)."""
+        """Orders.
+
+        ``fail``, ``fail_next`` (so many requests), ``factor`` (of all prices), ``bans`` (whether it bans), ``reset``
+        (forget counts and bans).
+        """
         self.fail = bool(order.get("fail", self.fail))
+        self.fail_next = int(order.get("fail_next", self.fail_next))
+        self.factor = float(order.get("factor", self.factor))
         self.bans_on = bool(order.get("bans", self.bans_on))
         if order.get("reset"):
             self.stats = Stats()
@@ -152,7 +160,8 @@ class Exchange:
             if banned:
                 self.stats.refused_by_ban += 1
                 return 429, {"error": ["EAPI:Rate limit exceeded"]}
-        if self.fail:
+        if self.fail or self.fail_next > 0:
+            self.fail_next = max(0, self.fail_next - 1)
             self.stats.failed += 1
             return 503, {"error": ["EService:Unavailable"]}
         self.stats.answered += 1
@@ -174,7 +183,7 @@ class Exchange:
             case "AssetPairs":
                 result = {name: pair(name) for name in names or PAIRS}
             case "Ticker":
-                result = {name: ticker(name, now) for name in names or PAIRS}
+                result = {name: ticker(name, now, self.factor) for name in names or PAIRS}
             case "OHLC" if len(names) == 1:
                 rows = candles(names[0], int(query.get("interval", "1")), now)
                 result = {names[0]: rows, "last": rows[-1][0]}
