@@ -14,6 +14,7 @@ APT = $(if $(filter 0,$(shell id -u)),,sudo -n )env DEBIAN_FRONTEND=noninteracti
 CAN_INSTALL = command -v apt-get >/dev/null && { [ "$$(id -u)" = 0 ] || command -v sudo >/dev/null; }
 
 PYTHON_TESTS := $(wildcard clients/python/tests)
+UI_TESTS     := $(wildcard tests/ui)
 PYTHON_REQUIREMENTS := $(wildcard demo/requirements.txt examples/requirements.txt)
 PYTHON_NEEDS := $(wildcard clients/python/pyproject.toml) $(PYTHON_REQUIREMENTS)
 
@@ -25,7 +26,7 @@ PYTHON_ASYNC  := $(subst /operations/,/operations_async/,$(PYTHON_SYNC:%/client.
 .DEFAULT_GOAL := help
 # The steps share target/ and are meant to be read in order.
 .NOTPARALLEL:
-.PHONY: help run build test rust-test pytest python-test lint-python tools check fmt fmt-check clippy ci openapi openapi-check bench docs clean
+.PHONY: help run build test rust-test pytest python-test test-ui lint-python tools check fmt fmt-check clippy ci openapi openapi-check bench docs clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 16
@@ -36,7 +37,7 @@ run: ## Start a server on 127.0.0.1:7077 (ARGS="--config fuseboard.toml" adds fl
 build:
 	$(CARGO) build --locked --bin fuseboard
 
-test: tools rust-test pytest ## All tests, Rust and Python; installs what they need
+test: tools rust-test pytest test-ui ## All tests, Rust, Python and browser; installs what they need
 
 rust-test:
 	$(CARGO) test --locked
@@ -49,15 +50,20 @@ pytest: $(if $(PYTHON_TESTS),$(BIN) $(PYTHON_ASYNC) $(VENV)/.installed)
 
 python-test: build pytest ## Only the tests of the Python client
 
-lint-python: $(if $(PYTHON_TESTS),$(PYTHON_ASYNC) $(VENV)/.linters) ## Types, lints and format of the Python client, and of the examples
+# Against the binary that is there, with Debian's chromium.
+test-ui: $(if $(UI_TESTS),$(BIN) $(VENV)/.browser) ## The operator's page in a headless browser (UI_TEST_ARGS="-k phone" chooses)
+	@cd tests/ui && FUSEBOARD_BIN="$(BIN)" "$(VENV)/bin/python" -m pytest $(UI_TEST_ARGS)
+
+lint-python: $(if $(PYTHON_TESTS),$(PYTHON_ASYNC) $(VENV)/.linters) ## Types, lints and format of the Python client, of the examples and of the browser tests
 	@if [ -d clients/python/tests ]; then cd clients/python && "$(VENV)/bin/mypy" \
-		&& "$(VENV)/bin/ruff" check . ../../examples && "$(VENV)/bin/ruff" format --check . ../../examples; fi
+		&& "$(VENV)/bin/ruff" check . ../../examples ../../tests/ui && "$(VENV)/bin/ruff" format --check . ../../examples ../../tests/ui; fi
 
 # What the tests run: promtool checks the text of /metrics, Prometheus sends alerts and amtool looks at them, openssl makes
-# certificates for the Python client's tests.
-tools: ## Install the programs that the tests need: promtool, prometheus, amtool, openssl
+# certificates for the Python client's tests, chromium shows the operator's page.
+tools: ## Install the programs that the tests need: promtool, prometheus, amtool, openssl, chromium
 	@packages=$$(command -v promtool >/dev/null && command -v prometheus >/dev/null || echo prometheus; \
-		command -v amtool >/dev/null || echo prometheus-alertmanager; command -v openssl >/dev/null || echo openssl); \
+		command -v amtool >/dev/null || echo prometheus-alertmanager; command -v openssl >/dev/null || echo openssl; \
+		command -v chromium >/dev/null || echo chromium); \
 	if [ -z "$$packages" ]; then exit 0; fi; \
 	echo "installing" $$packages; \
 	if $(CAN_INSTALL); then \
@@ -71,6 +77,10 @@ $(VENV)/.installed: $(PYTHON_NEEDS)
 		&& { $(APT) update -qq && $(APT) install -qq -y --no-install-recommends python3-venv; } </dev/null >/dev/null \
 		&& "$(PYTHON)" -m venv --clear "$(VENV)"; }
 	"$(VENV)/bin/python" -m pip install -q -e 'clients/python[test]' $(addprefix -r ,$(PYTHON_REQUIREMENTS))
+	@touch "$@"
+
+$(VENV)/.browser: $(VENV)/.installed tests/ui/requirements.txt
+	"$(VENV)/bin/python" -m pip install -q -r tests/ui/requirements.txt
 	@touch "$@"
 
 $(VENV)/.linters: $(VENV)/.installed

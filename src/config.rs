@@ -7,6 +7,7 @@ mod declarations;
 mod limits;
 mod metrics;
 mod sections;
+mod status_page;
 
 use std::{
     collections::BTreeMap,
@@ -28,6 +29,7 @@ pub use sections::{
     HealthChecksSection, MonitoringSection, NotificationsSection, OutboundSection, ResilienceSection,
     SeedBreaker, ServerSection,
 };
+pub use status_page::{StatusPage, StatusPageSection};
 
 use crate::{
     app::{Limits, backups::BackupOptions, notifications::NotificationOptions, tokens::Secret},
@@ -145,6 +147,8 @@ pub struct File {
     pub metrics: MetricsSection,
     /// The seed's section for logs and metrics.
     pub monitoring: MonitoringSection,
+    /// What everybody may see.
+    pub status_page: StatusPageSection,
 }
 
 /// The configuration in force.
@@ -198,6 +202,8 @@ pub struct Config {
     pub backups: BackupOptions,
     /// How notifications are sent.
     pub notifications: NotificationOptions,
+    /// What everybody may see at `/status`, if anything.
+    pub status_page: Option<StatusPage>,
     /// What the file declares.
     pub declarations: Declarations,
     /// What an operator should know, for the log.
@@ -273,6 +279,7 @@ impl Config {
                 ..file.backup.options()?
             },
             notifications: file.notifications.options()?,
+            status_page: file.status_page.page()?,
             declarations: file.declarations()?,
             warnings,
         })

@@ -143,6 +143,8 @@ pub struct GateAnswer {
     pub allowed_evaluations: u64,
     /// Evaluations that did not.
     pub refused_evaluations: u64,
+    /// What it would answer now. Looking is no evaluation: nothing counts it.
+    pub verdict: GateVerdict,
     /// The configuration, every field filled.
     pub config: GateSpec,
 }
@@ -188,13 +190,17 @@ impl GateCell {
 
     /// What clients see.
     #[must_use]
-    pub fn view(&self) -> GateAnswer {
-        let inner = self.inner.lock();
+    pub fn view(&self, board: &Board) -> GateAnswer {
+        let (config, record) = {
+            let inner = self.inner.lock();
+            (Arc::clone(&inner.config), inner.record)
+        };
         GateAnswer {
             name: self.name.clone(),
-            allowed_evaluations: inner.record.allowed,
-            refused_evaluations: inner.record.refused,
-            config: (&*inner.config).into(),
+            allowed_evaluations: record.allowed,
+            refused_evaluations: record.refused,
+            verdict: board.verdict(config.evaluate(&Now(board))),
+            config: (&*config).into(),
         }
     }
 }

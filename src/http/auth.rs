@@ -23,7 +23,8 @@ pub struct Access {
 fn needed(route: &str, method: &Method, access: &Access) -> Option<Scope> {
     match route {
         "/-/healthy" | "/-/ready" | "/livez" | "/readyz" | "/healthz" | "/livez/{check}"
-        | "/readyz/{check}" | "/healthz/{check}" | "/" | "/docs" | "/openapi.json" | "/openapi.yaml" => None,
+        | "/readyz/{check}" | "/healthz/{check}" | "/" | "/assets" | "/status" | "/docs"
+        | "/openapi.json" | "/openapi.yaml" => None,
         "/metrics" if access.public_metrics => None,
         // A gate counts, but nothing changes that anybody decides by; a difference is a question with a long body.
         "/v1/gates/{name}/evaluate" | "/v1/gates/evaluate" | "/v1/backups/{id}/diff" => Some(Scope::Read),

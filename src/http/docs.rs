@@ -34,7 +34,6 @@ pub(super) fn routes<S: Clone + Send + Sync + 'static>(metrics_enabled: bool) ->
     let shared: &'static Document =
         Box::leak(Box::new(Document { metrics_enabled, json: OnceLock::new(), config: Arc::new(config) }));
     Router::new()
-        .route("/", get(|| async { Redirect::temporary("/docs/") }))
         .route("/docs", get(|| async { Redirect::temporary("/docs/") }))
         .route("/docs/", get(move || async move { file(shared, "") }))
         .route("/docs/{*file}", get(move |Path(path): Path<String>| async move { file(shared, &path) }))

@@ -38,14 +38,14 @@ pub(super) fn routes() -> Routes {
         .routes(routes!(gate_evaluate))
 }
 
-/// Lists gates in the order of their names.
+/// Lists gates in the order of their names, with what they would answer now.
 #[utoipa::path(get, path = "/v1/gates", tag = "gates", params(PageQuery),
     responses((status = 200, description = "A page of gates.", body = Page<GateAnswer>)))]
 async fn gate_list(
     State(state): State<AppState>,
     Query(query): Query<PageQuery>,
 ) -> Result<Json<Page<GateAnswer>>, Problem> {
-    definitions::page::<GateCell, _>(&state, &query, |cell| cell.view()).map(Json)
+    definitions::page::<GateCell, _>(&state, &query, |cell| cell.view(&state.board)).map(Json)
 }
 
 /// Creates a gate, or replaces its configuration. The name `evaluate` is taken.
@@ -61,7 +61,7 @@ async fn gate_put(
     conditions: Conditions,
     body: JsonBytes,
 ) -> Result<Response, Problem> {
-    definitions::put::<GateCell, _>(&state, name, &body, conditions, |cell| cell.view()).await
+    definitions::put::<GateCell, _>(&state, name, &body, conditions, |cell| cell.view(&state.board)).await
 }
 
 /// A gate's configuration, and how often it let pass.
@@ -70,7 +70,7 @@ async fn gate_put(
     responses((status = 200, description = "The gate.", body = GateAnswer)))]
 async fn gate_get(State(state): State<AppState>, NamePath(name): NamePath) -> Result<Response, Problem> {
     let cell = state.board.find::<GateCell>(name.as_str())?;
-    Ok(definitions::tagged(&cell, cell.view()))
+    Ok(definitions::tagged(&cell, cell.view(&state.board)))
 }
 
 /// Deletes a gate.

@@ -35,9 +35,11 @@ mod routes;
 mod routing;
 mod schedules;
 mod silences;
+mod status_page;
 mod strict;
 mod thresholds;
 mod tokens;
+mod ui;
 pub mod unparsed;
 
 use std::{
@@ -53,7 +55,7 @@ use utoipa_axum::router::OpenApiRouter;
 pub use routes::ROUTES;
 use routing::Routes;
 
-use crate::app::Board;
+use crate::{app::Board, config::StatusPage};
 
 /// What handlers need. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -64,6 +66,8 @@ pub struct AppState {
     pub body_limit: usize,
     /// How long a body that may be long may stop.
     pub body_timeout: Duration,
+    /// What everybody may see at `/status`, if anything.
+    pub status_page: Option<Arc<StatusPage>>,
     /// Set as soon as the server is asked to stop.
     pub draining: Arc<AtomicBool>,
     /// Ends event streams.
@@ -109,5 +113,9 @@ pub fn described(metrics_enabled: bool) -> OpenApi {
 
 /// The routes of a running server.
 pub fn routes(metrics_enabled: bool) -> Router<AppState> {
-    all(metrics_enabled).serve().merge(docs::routes(metrics_enabled))
+    all(metrics_enabled)
+        .serve()
+        .merge(docs::routes(metrics_enabled))
+        .merge(ui::routes())
+        .merge(status_page::routes())
 }

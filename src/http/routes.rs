@@ -1,7 +1,7 @@
 //! Which route a path belongs to, for metrics, access rules and logs.
 
 /// The templates of all routes; a route's index is its number in the metrics.
-pub const ROUTES: [&str; 100] = [
+pub const ROUTES: [&str; 103] = [
     "/v1/calls",
     "/v1/metrics",
     "/metrics/job/{grouping_key}",
@@ -80,6 +80,7 @@ pub const ROUTES: [&str; 100] = [
     "/v1/board",
     "/v1/metrics/{name}",
     "/v1/events",
+    "/v1/tokens/self",
     "/v1/tokens/{id}",
     "/v1/tokens",
     "/-/healthy",
@@ -100,6 +101,8 @@ pub const ROUTES: [&str; 100] = [
     "/openapi.json",
     "/openapi.yaml",
     "/docs",
+    "/assets",
+    "/status",
     "/",
     "other",
 ];
@@ -125,8 +128,10 @@ pub fn route_of(path: &str) -> usize {
     if let Some(route) = group_route(path) {
         return route;
     }
-    if path == "/docs" || path.starts_with("/docs/") {
-        return ROUTES.iter().position(|route| *route == "/docs").unwrap_or(OTHER);
+    for folder in ["/docs", "/assets"] {
+        if path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
+            return ROUTES.iter().position(|route| *route == folder).unwrap_or(OTHER);
+        }
     }
     ROUTES[..OTHER].iter().position(|template| matches(template, path)).unwrap_or(OTHER)
 }
@@ -174,7 +179,14 @@ pub fn is_routine(route: usize) -> bool {
     is_hot(route)
         || matches!(
             template(route),
-            "/-/healthy" | "/-/ready" | "/livez" | "/readyz" | "/healthz" | "/health" | "/metrics"
+            "/-/healthy"
+                | "/-/ready"
+                | "/livez"
+                | "/readyz"
+                | "/healthz"
+                | "/health"
+                | "/metrics"
+                | "/assets"
         )
 }
 
@@ -212,6 +224,10 @@ mod tests {
             ("/v1/breakers/x/state", "/v1/breakers/{name}/state"),
             ("/v1/breakers/x/nothing", "other"),
             ("/docs/swagger-ui.css", "/docs"),
+            ("/assets/1/app/main.js", "/assets"),
+            ("/assetsx", "other"),
+            ("/v1/tokens/self", "/v1/tokens/self"),
+            ("/v1/tokens/selfish", "/v1/tokens/{id}"),
             ("/v1/gates/evaluate", "/v1/gates/evaluate"),
             ("/v1/gates/live", "/v1/gates/{name}"),
             ("/ping/job/start", "/ping/{check}/{signal}"),

@@ -1,6 +1,7 @@
-//! `/v1/tokens`: making and revoking bearer tokens. Needs the scope `admin`.
+//! `/v1/tokens`: making and revoking bearer tokens needs the scope `admin`; asking about one's own does not.
 
 use axum::{
+    Extension,
     extract::State,
     http::StatusCode,
     response::{IntoResponse, Response},
@@ -16,12 +17,15 @@ use super::{
     routing::{Routes, routes},
 };
 use crate::{
-    app::tokens::{NewToken, Scope, TokenView},
+    app::tokens::{Caller, NewToken, Scope, TokenView},
     domain::{Name, Seconds},
 };
 
 pub(super) fn routes() -> Routes {
-    Routes::default().routes(routes!(token_list, token_create)).routes(routes!(token_revoke))
+    Routes::default()
+        .routes(routes!(token_list, token_create))
+        .routes(routes!(token_self))
+        .routes(routes!(token_revoke))
 }
 
 /// All tokens.
@@ -38,6 +42,31 @@ struct TokenList {
     responses((status = 200, description = "All tokens.", body = TokenList)))]
 async fn token_list(State(state): State<AppState>) -> Result<Json<TokenList>, Problem> {
     Ok(Json(TokenList { items: state.board.token_list().await?, next_cursor: None }))
+}
+
+/// Who asks, and what that allows.
+#[derive(Debug, Serialize, ToSchema)]
+struct TokenSelf {
+    /// The name of the token; null if none is needed.
+    name: Option<String>,
+    /// What may be done.
+    scope: Scope,
+    /// Whether requests need a token.
+    required: bool,
+}
+
+/// Who asks, and what that allows. Needs the scope `read`.
+#[utoipa::path(get, path = "/v1/tokens/self", tag = "tokens",
+    responses((status = 200, description = "The token that came with the request.", body = TokenSelf)))]
+async fn token_self(State(state): State<AppState>, caller: Option<Extension<Caller>>) -> Json<TokenSelf> {
+    let required = state.board.tokens.required();
+    Json(match caller {
+        Some(Extension(caller)) => {
+            TokenSelf { name: Some(caller.name.as_ref().to_owned()), scope: caller.scope, required }
+        }
+        // Nobody is let in here without a token, unless everybody may do everything.
+        None => TokenSelf { name: None, scope: Scope::Admin, required },
+    })
 }
 
 /// A new token.

@@ -138,6 +138,7 @@ impl Server {
             board: Arc::clone(&board),
             body_limit: config.max_body_bytes,
             body_timeout: config.request_timeout,
+            status_page: config.status_page.clone().map(Arc::new),
             draining: Arc::new(AtomicBool::new(false)),
             shutdown: CancellationToken::new(),
         };

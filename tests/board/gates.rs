@@ -49,6 +49,20 @@ async fn a_gate_looks_at_checks_and_breakers_and_fails_closed() {
 }
 
 #[tokio::test]
+async fn looking_at_a_gate_says_what_it_would_answer_and_is_no_evaluation() {
+    let board = TestServer::start().await;
+    board.put("/v1/breakers/kraken", json!({ "failure_threshold": 1 })).await;
+    let (_, made) = board.put("/v1/gates/live", json!({ "breakers": ["kraken"] })).await;
+    assert_eq!(made["verdict"]["allowed"], true);
+    board.fail("kraken", "a", 1).await;
+    let gate = board.get("/v1/gates/live").await;
+    assert_eq!(blockers(&gate["verdict"]), [("breaker", "kraken")]);
+    assert_eq!(board.get("/v1/gates").await["items"][0]["verdict"], gate["verdict"]);
+    assert_eq!((&gate["allowed_evaluations"], &gate["refused_evaluations"]), (&json!(0), &json!(0)));
+    assert_eq!(refusals(&board).await, 0, "nobody was refused");
+}
+
+#[tokio::test]
 async fn ad_hoc_labels_and_alerts() {
     let board = TestServer::start().await;
     board.put("/v1/checks/a", json!({ "kind": "push", "labels": { "team": "x" } })).await;

@@ -54,6 +54,26 @@ async fn a_silence_is_made_seen_ended_and_forgotten() {
 }
 
 #[tokio::test]
+async fn alerts_say_what_keeps_them_from_being_told() {
+    let board = TestServer::start().await;
+    board.put("/v1/breakers/kraken", json!({ "failure_threshold": 1 })).await;
+    board.fail("kraken", "a", 1).await;
+    let path = "/v1/alerts?state=firing";
+    let alert = board.get(path).await["items"][0].clone();
+    assert_eq!((&alert["silenced_by"], &alert["muted_by"]), (&Value::Null, &Value::Null), "{alert}");
+    let made = create(&board, json!({ "matchers": ["breaker=\"kraken\""], "duration_seconds": 60 })).await;
+    create(&board, json!({ "matchers": ["breaker=\"binance\""], "duration_seconds": 60 })).await;
+    let window = json!({ "starts_at": "2027-01-15T07:00:00Z", "ends_at": "2027-01-15T09:00:00Z",
+        "matchers": ["severity=\"error\""] });
+    board.put("/v1/maintenance-windows/move", window).await;
+    let alert = board.get(path).await["items"][0].clone();
+    assert_eq!((&alert["silenced_by"], &alert["muted_by"]), (&json!([made["id"]]), &json!(["move"])));
+    assert_eq!(board.get(&format!("/v1/alerts/{}", alert["id"])).await, alert);
+    board.advance(61.0);
+    assert_eq!(board.get(path).await["items"][0]["silenced_by"], Value::Null, "it is over");
+}
+
+#[tokio::test]
 async fn the_same_key_makes_one_silence() {
     let board = TestServer::start().await;
     let post = || {

@@ -92,7 +92,8 @@ impl Board {
         };
         let next = (found.len() > limit).then(|| found[limit - 1].id);
         found.truncate(limit);
-        Ok((found.iter().map(|alert| AlertView::from(&**alert)).collect(), next))
+        let mutes = self.mutes();
+        Ok((found.iter().map(|alert| AlertView::muted(alert, &mutes)).collect(), next))
     }
 
     /// A stored alert. What it says while it goes on, memory knows better.
@@ -114,7 +115,7 @@ impl Board {
     pub async fn alert_view(&self, id: i64) -> Result<AlertView, AppError> {
         self.advance_thresholds();
         self.journal_settled().await;
-        Ok(AlertView::from(&*self.alert_find(id).await?))
+        Ok(AlertView::muted(&self.alert_find(id).await?, &self.mutes()))
     }
 
     /// What happened to an alert, newest first, and the cursor for the next page.

@@ -1,13 +1,19 @@
 //! An alert as clients see it.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
-use crate::domain::{
-    LabelSet,
-    alert::{Acknowledgement, Alert, AlertLevel, AlertSource, AlertState},
-    check::Comparison,
+use crate::{
+    app::silences::Mutes,
+    domain::{
+        LabelSet,
+        alert::{Acknowledgement, Alert, AlertLevel, AlertSource, AlertState},
+        check::Comparison,
+        notify::Labelled,
+    },
 };
 
 /// An alert, as answered by `GET /v1/alerts/{id}`.
@@ -52,6 +58,14 @@ pub struct AlertView {
     pub annotations: LabelSet,
     /// Where it was raised: a page for people.
     pub generator_url: Option<String>,
+    /// Ids of the silences because of which nobody is told of it now; left out where there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub silenced_by: Vec<String>,
+    /// Names of the maintenance windows likewise.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub muted_by: Vec<String>,
 }
 
 /// What was measured.
@@ -91,7 +105,22 @@ impl From<&Alert> for AlertView {
             },
             annotations: alert.annotations.clone(),
             generator_url: alert.generator_url.clone(),
+            silenced_by: Vec::new(),
+            muted_by: Vec::new(),
         }
+    }
+}
+
+impl AlertView {
+    /// With what keeps it from being told.
+    pub(super) fn muted(alert: &Arc<Alert>, mutes: &Mutes) -> Self {
+        let mut view = Self::from(&**alert);
+        if alert.is_firing() && !mutes.is_empty() {
+            let Labelled { labels, .. } = Labelled::new(alert);
+            view.silenced_by = mutes.silences(&labels).map(str::to_owned).collect();
+            view.muted_by = mutes.windows(&labels).map(ToString::to_string).collect();
+        }
+        view
     }
 }
 

@@ -191,6 +191,10 @@ class KeepOperations(Core):
         """The tokens, without their secrets."""
         return self._json("GET", "/v1/tokens")
 
+    def token_self(self) -> Json:
+        """Who asks, and what that allows."""
+        return self._json("GET", "/v1/tokens/self")
+
     def token_create(self, spec: Spec) -> Json:
         """Make a token; the answer alone has its secret."""
         return self._json("POST", "/v1/tokens", dict(spec))

@@ -1,0 +1,160 @@
+// Resources as this page knows them: lists that events keep up to date.
+
+import { all, at, get } from "./api.js";
+import { useEffect, useState } from "./html.js";
+import { listen } from "./live.js";
+import { session } from "./session.js";
+import { Store } from "./store.js";
+
+/** Changes are shown ten times a second at most. */
+const SHOW_MS = 100;
+/** Events that come together are answered by one look. */
+const LOOK_MS = 120;
+/** So many resources are looked at one by one; for more, the list is read. */
+const SINGLY = 6;
+/** What could not be read is tried again so soon. */
+const AGAIN_MS = 2000;
+
+export class Collection {
+  /**
+   * `path` lists the resources, `kind` is their `resource` in events, `key` names the field with their name. `patch`
+   * makes of an item and an event what is known of the item now. `parameters` narrow the list. Items are looked at one by
+   * one if they are `single`, and all of them when something happens to resources of the kinds `alsoOn`.
+   */
+  constructor(path, { kind, key = "name", patch, parameters, single = true, alsoOn } = {}) {
+    Object.assign(this, { path, kind, key, patch, parameters, single, alsoOn });
+    this.items = new Map();
+    this.loadedAt = null;
+    this.error = null;
+    /** Grows with every change that is shown. */
+    this.shown = new Store(0);
+    this.dirty = new Set();
+    this.stale = true;
+    this.users = new Map();
+    this.cost = 0;
+    this.nextPoll = null;
+    listen({ event: (event) => this.#heard(event), anew: () => this.look(true) });
+  }
+
+  values() {
+    return [...this.items.values()];
+  }
+
+  /** Somebody shows it, and wants to see it anew every so many seconds; returns how to stop. */
+  use(everySeconds) {
+    const user = {};
+    this.users.set(user, everySeconds);
+    if (this.stale) this.look(true); else this.#plan();
+    return () => { this.users.delete(user); this.#plan(); };
+  }
+
+  /** Looks soon: at everything, or at what events named. */
+  look(everything = false) {
+    this.stale ||= everything;
+    if (this.users.size === 0 || session.value.state !== "ready") return;
+    this.looking ??= setTimeout(() => this.#fetch(), LOOK_MS);
+  }
+
+  /** Takes over what an action was answered with. */
+  put(item) {
+    this.items.set(item[this.key], item);
+    this.changed();
+  }
+
+  changed() {
+    this.showing ??= setTimeout(() => {
+      this.showing = null;
+      this.shown.set(this.shown.value + 1);
+    }, SHOW_MS);
+  }
+
+  #heard(event) {
+    if (this.alsoOn?.includes(event.resource)) this.look(true);
+    if (event.resource !== this.kind) return;
+    const item = this.items.get(event.name);
+    if (event.kind.endsWith(".deleted")) {
+      if (this.items.delete(event.name)) this.changed();
+      return;
+    }
+    if (item && this.patch) {
+      const patched = this.patch(item, event);
+      if (patched && patched !== item) {
+        this.items.set(event.name, patched);
+        this.changed();
+      }
+    }
+    this.dirty.add(event.name);
+    this.look();
+  }
+
+  async #fetch() {
+    const names = [...this.dirty];
+    const few = !this.stale && this.single && names.length <= SINGLY;
+    // What happens while it is read is not in the answer.
+    this.dirty.clear();
+    this.stale = false;
+    try {
+      if (few) await Promise.all(names.map((name) => this.#one(name)));
+      else await this.#list();
+      this.error = null;
+    } catch (error) {
+      if (error.name !== "AbortError") this.error = error;
+      this.stale = true;
+    }
+    this.changed();
+    // A long list is not read all the time, whatever happens.
+    const rest = few ? 0 : Math.max(200, this.cost * 6);
+    setTimeout(() => {
+      this.looking = null;
+      if (this.dirty.size || (this.stale && !this.error)) this.look();
+      else this.#plan();
+    }, rest);
+  }
+
+  async #one(name) {
+    try {
+      this.#merge(await get(at(this.path, name)));
+    } catch (error) {
+      if (error.status !== 404) throw error;
+      this.items.delete(name);
+    }
+  }
+
+  async #list() {
+    const began = performance.now();
+    const { items } = await all(this.path, { parameters: this.parameters });
+    const before = this.items;
+    this.items = new Map();
+    for (const item of items) this.#merge(item, before.get(item[this.key]));
+    this.cost = performance.now() - began;
+    this.loadedAt = Date.now();
+  }
+
+  /** An event may have been faster than the answer. */
+  #merge(item, before = this.items.get(item[this.key])) {
+    const older = before && item.generation !== undefined && item.generation < before.generation;
+    this.items.set(item[this.key], older ? before : item);
+  }
+
+  #plan() {
+    clearTimeout(this.nextPoll);
+    const wanted = Math.min(...this.users.values());
+    if (!Number.isFinite(wanted)) return;
+    // In the background only title and icon show something.
+    const pace = document.hidden ? 4 : 1;
+    const wait = this.error ? AGAIN_MS : Math.max(wanted * 1000, this.cost * 12);
+    this.nextPoll = setTimeout(() => this.look(true), pace * wait);
+  }
+}
+
+/** The collection, loaded and kept up to date while the component is there. */
+export function useCollection(collection, everySeconds = 15) {
+  const [, again] = useState(0);
+  useEffect(() => {
+    const stop = collection.use(everySeconds);
+    const unfollow = collection.shown.follow((n) => again(n));
+    again(collection.shown.value);
+    return () => { stop(); unfollow(); };
+  }, [collection, everySeconds]);
+  return collection;
+}

@@ -1,0 +1,63 @@
+// Lines over time, drawn by uPlot, which is loaded when the first plot is.
+
+import { html, useEffect, useRef, useState } from "../html.js";
+import { theme } from "../themes.js";
+import { useStore } from "../store.js";
+
+const HEIGHT = 260;
+const LEAST_SECONDS = 60;
+/** Told apart by their dashes as well. */
+const COLOURS = ["--link", "--bad-fill", "--good-fill", "--warn-fill", "--forced-fill", "--note-fill", "--off-fill", "--text"];
+const DASHES = [[], [], [], [], [6, 3], [6, 3], [6, 3], [2, 3]];
+
+let loading = null;
+
+function load() {
+  loading ??= (async () => {
+    const style = document.createElement("link");
+    style.rel = "stylesheet";
+    style.href = new URL("../../vendor/uplot.css", import.meta.url).href;
+    document.head.append(style);
+    return (await import("../../vendor/uplot.js")).default;
+  })();
+  return loading;
+}
+
+/** `points` are `[seconds, values]`, a value for each of the `names`. */
+export function Plot({ names, points, label }) {
+  const box = useRef();
+  const plot = useRef(null);
+  const [uPlot, setUPlot] = useState(null);
+  const chosen = useStore(theme);
+  useEffect(() => { load().then((loaded) => setUPlot(() => loaded)); }, []);
+  useEffect(() => {
+    if (!uPlot) return undefined;
+    plot.current = new uPlot(options(names, box.current.clientWidth), columns(names, points), box.current);
+    const sizes = new ResizeObserver(([{ contentRect }]) => plot.current.setSize({ width: contentRect.width, height: HEIGHT }));
+    sizes.observe(box.current);
+    return () => { sizes.disconnect(); plot.current.destroy(); };
+  }, [uPlot, names.join("\n"), chosen]);
+  useEffect(() => { plot.current?.setData(columns(names, points)); }, [points]);
+  return html`<div class="plot" role="img" aria-label=${label} ref=${box}></div>`;
+}
+
+function columns(names, points) {
+  return [points.map(([time]) => time), ...names.map((_, i) => points.map(([, values]) => values[i]))];
+}
+
+function options(names, width) {
+  const style = getComputedStyle(document.documentElement);
+  // A variable may be light-dark(): what it is in this theme is known once it is somebody's colour.
+  const probe = document.createElement("span");
+  document.body.append(probe);
+  const colour = (variable) => {
+    probe.style.color = `var(${variable})`;
+    return getComputedStyle(probe).color;
+  };
+  const axis = { stroke: colour("--muted"), grid: { stroke: colour("--line") }, ticks: { stroke: colour("--line") }, font: `12px ${style.getPropertyValue("--font")}` };
+  const series = names.map((name, i) => ({ label: name, stroke: colour(COLOURS[i]), dash: DASHES[i], width: 1.5, spanGaps: true, points: { show: false } }));
+  probe.remove();
+  // A single sample has no span of its own.
+  const x = { range: ({ data: [times] }) => (times.length ? [Math.min(times[0], times.at(-1) - LEAST_SECONDS), times.at(-1)] : [0, 1]) };
+  return { width, height: HEIGHT, scales: { x }, series: [{}, ...series], axes: [axis, { ...axis, size: 64 }], legend: { show: names.length > 1 || names[0] !== "" } };
+}

@@ -1,0 +1,39 @@
+// Which view is shown: the part of the address behind `#/`.
+
+import { Store } from "./store.js";
+
+function parse() {
+  const [path, search] = location.hash.replace(/^#\/?/, "").split("?");
+  return {
+    parts: path.split("/").filter(Boolean).map(decode),
+    search: new URLSearchParams(search ?? ""),
+  };
+}
+
+function decode(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
+export const route = new Store(parse());
+
+addEventListener("hashchange", () => route.set(parse()));
+
+/** The address of a view. */
+export function link(...parts) {
+  return `#/${parts.map(encodeURIComponent).join("/")}`;
+}
+
+/** Keeps what is chosen in a view in its address, without a step in the browser's history. */
+export function setSearch(changes) {
+  const search = new URLSearchParams(route.value.search);
+  for (const [name, value] of Object.entries(changes)) {
+    if (value) search.set(name, value); else search.delete(name);
+  }
+  const text = search.toString();
+  history.replaceState(null, "", `${link(...route.value.parts)}${text ? `?${text}` : ""}`);
+  route.set(parse());
+}

@@ -1,0 +1,125 @@
+// The frame around the views: header, navigation, state of the connection.
+
+import { html, useEffect, useState } from "./html.js";
+import { connection, retry } from "./live.js";
+import { Dialog } from "./parts/dialog.js";
+import { State } from "./parts/basics.js";
+import { Toasts } from "./parts/toast.js";
+import { plural } from "./format.js";
+import { route } from "./router.js";
+import { askForToken, session } from "./session.js";
+import { useStore } from "./store.js";
+import { clock, span, useNow } from "./time.js";
+import { applyTheme, theme } from "./themes.js";
+import { useSituation } from "./situation.js";
+import { VIEWS, viewOf } from "./views.js";
+import { Login } from "./views/login.js";
+
+export function Shell() {
+  const { state } = useStore(session);
+  if (state === "login") return html`<${Header} bare=${true} /><${Login} />`;
+  if (state !== "ready") return html`<${Header} bare=${true} /><main id="main"><${Lost} /></main>`;
+  return html`<${Frame} />`;
+}
+
+function Frame() {
+  const situation = useSituation();
+  return html`
+    <a class="skip" href="#main" onClick=${skip}>Skip to content</a>
+    <${Header} situation=${situation} />
+    <div class="frame">
+      <${Navigation} situation=${situation} />
+      <main id="main"><${Lost} /><${View} situation=${situation} /></main>
+    </div>
+    <${Dialog} /><${Toasts} />`;
+}
+
+function skip(event) {
+  event.preventDefault();
+  document.querySelector("main h1")?.focus();
+}
+
+function summary({ broken, loud }) {
+  if (broken) return `${broken} broken`;
+  return loud ? plural(loud, "warning") : "All well";
+}
+
+const TONE = { green: "good", yellow: "warn", red: "bad" };
+
+function Header({ situation, bare }) {
+  const { name, required } = useStore(session);
+  return html`<header class="bar">
+    <a class="brand" href="#/"><span class="mark" aria-hidden="true"></span>Fuseboard</a>
+    ${situation?.known && html`<a class="overall" href="#/"><${State} state=${situation.status} tone=${TONE[situation.status]}
+      text=${summary(situation)} /></a>`}
+    <span class="spring"></span>
+    ${!bare && html`<${Connection} />`}
+    <${ThemeSwitch} />
+    ${!bare && required && html`<span class="who"><span class="name">${name}</span>
+      <button type="button" class="button quiet" onClick=${() => askForToken(null)}>Sign out</button></span>`}
+  </header>`;
+}
+
+function Connection() {
+  const { state } = useStore(connection);
+  const text = { live: "Live", connecting: "Connecting", lost: "Disconnected" }[state];
+  return html`<span class=${`connection ${state}`} role="status" title=${state === "live" ? "Changes are shown as they happen" : ""}>
+    <span class="lamp" aria-hidden="true"></span>${text}</span>`;
+}
+
+/** Says that what is shown is old. */
+function Lost() {
+  const { state, since } = useStore(connection);
+  const now = useNow();
+  if (state !== "lost") return null;
+  return html`<div class="away" role="alert">
+    <p><strong>Disconnected.</strong> What you see is as of ${clock(since)}, ${span((now - since) / 1000)} ago. Trying again by itself.</p>
+    <button type="button" class="button" onClick=${retry}>Try now</button>
+  </div>`;
+}
+
+function Navigation({ situation }) {
+  const { parts } = useStore(route);
+  const current = parts[0] ?? "";
+  return html`<nav aria-label="Views"><ul>
+    ${VIEWS.map(({ path, title, counts }) => {
+      const n = situation.counts[counts] ?? 0;
+      return html`<li key=${path}><a href=${`#/${path}`} aria-current=${path === current ? "page" : undefined}>
+        <span>${title}</span>${n > 0 && html`<span class=${`badge ${situation.grave[counts] ?? "warn"}`}
+          aria-label=${`${plural(n, "problem")}`}>${n}</span>`}</a></li>`;
+    })}
+  </ul></nav>`;
+}
+
+/** The view of the address, loaded when it is first needed. */
+function View({ situation }) {
+  const { parts, search } = useStore(route);
+  const wanted = viewOf(parts);
+  const [loaded, setLoaded] = useState({});
+  useEffect(() => {
+    if (!wanted) return;
+    let here = true;
+    wanted.load().then(
+      (Component) => here && setLoaded({ wanted, Component }),
+      () => here && setLoaded({ wanted, failed: true }),
+    );
+    return () => { here = false; };
+  }, [wanted]);
+  useEffect(() => { scrollTo(0, 0); }, [parts.join("/")]);
+  if (!wanted) return html`<h1>Not found</h1><p>There is no such view. <a href="#/">To the overview</a></p>`;
+  if (loaded.wanted !== wanted) return html`<p class="placeholder" aria-busy="true">Loading…</p>`;
+  if (loaded.failed) {
+    return html`<h1>Not loaded</h1><p>The server may be away, or of another version by now.
+      <button type="button" class="button" onClick=${() => location.reload()}>Load the page again</button></p>`;
+  }
+  return html`<${loaded.Component} key=${parts.slice(0, 2).join("/")} parts=${parts} search=${search} situation=${situation} />`;
+}
+
+const NEXT = { auto: "light", light: "dark", dark: "auto" };
+const THEME_WORDS = { auto: "Auto", light: "Light", dark: "Dark" };
+
+function ThemeSwitch() {
+  const chosen = useStore(theme);
+  return html`<button type="button" class="button quiet theme" onClick=${() => applyTheme(NEXT[chosen])}
+    title="Colours: light, dark, or as the system has it"><span class="vh">Colours: </span>${THEME_WORDS[chosen]}</button>`;
+}

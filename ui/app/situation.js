@@ -1,0 +1,45 @@
+// How all of it is: for every view, the title and the icon.
+
+import { useCollection } from "./collection.js";
+import { useEffect } from "./html.js";
+import { connection } from "./live.js";
+import { overall, problems } from "./problems.js";
+import { breakerHistory, useHistory } from "./history.js";
+import { alerts, breakers, checks, gates, limiters, schedules } from "./resources.js";
+import { plural } from "./format.js";
+import { useStore } from "./store.js";
+
+const COLLECTIONS = { breakers, checks, gates, alerts, limiters, schedules };
+
+export function useSituation() {
+  for (const collection of Object.values(COLLECTIONS)) useCollection(collection, 15);
+  useHistory(breakerHistory);
+  const { state } = useStore(connection);
+  const found = problems({
+    ...Object.fromEntries(Object.entries(COLLECTIONS).map(([name, collection]) => [name, collection.values()])),
+    lastChange: (name) => breakerHistory.last(name),
+  });
+  const known = Object.values(COLLECTIONS).every((collection) => collection.loadedAt);
+  const status = overall(found);
+  const loud = found.filter((problem) => problem.gravity !== "note" && !problem.quiet);
+  const broken = loud.filter((problem) => problem.gravity === "bad").length;
+  const counts = {};
+  const grave = {};
+  for (const problem of loud) {
+    counts[problem.kind] = (counts[problem.kind] ?? 0) + 1;
+    if (problem.gravity === "bad") grave[problem.kind] = "bad";
+  }
+  counts.alert = alerts.values().filter((alert) => !alert.acknowledged && !alert.silenced_by && !alert.muted_by).length;
+  if (counts.alert) grave.alert = "bad";
+  useEffect(() => show(state === "lost" ? "grey" : known ? status : "grey", state, broken, loud.length), [state, known, status, broken, loud.length]);
+  return { found, known, status, broken, loud: loud.length, counts, grave };
+}
+
+/** In the title and the icon, for who looks at another tab. */
+function show(icon, state, broken, loud) {
+  const what = broken ? `${broken} broken` : loud ? `${plural(loud, "problem")}` : "all well";
+  document.title = state === "lost" ? "Disconnected · Fuseboard" : icon === "grey" ? "Fuseboard" : `${what} · Fuseboard`;
+  const element = document.getElementById("icon");
+  const href = element.getAttribute("href").replace(/[a-z]+\.svg$/, `${icon}.svg`);
+  if (element.getAttribute("href") !== href) element.setAttribute("href", href);
+}
