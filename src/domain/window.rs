@@ -58,8 +58,14 @@ impl WindowCounts {
         f64::from(self.slow) / f64::from(self.total.max(1))
     }
 
-    fn add(&mut self, call: Sample) {
-        self.merge(call.into());
+    fn add(&mut self, call: Sample, times: u32) {
+        let one = |held: bool| if held { times } else { 0 };
+        self.merge(Self {
+            total: times,
+            failed: one(call.failed),
+            slow: one(call.slow),
+            slow_failed: one(call.failed && call.slow),
+        });
     }
 
     fn merge(&mut self, more: Self) {
@@ -135,14 +141,18 @@ impl Window {
         self.span
     }
 
-    /// Remembers a call. With `client`, also that this client saw it fail or be slow.
-    pub(crate) fn record(&mut self, now: Time, client: Option<u64>, call: Sample) {
+    /// Remembers so many equal calls. With `client`, also that this client saw them fail or be slow.
+    pub(crate) fn record(&mut self, now: Time, client: Option<u64>, call: Sample, times: u32) {
         let mark = match (&mut self.held, self.span) {
             (Held::Calls { ring, oldest, next }, Span::Calls(size)) => {
-                if let Some(gone) = push(ring, oldest, size as usize, encode(call)) {
-                    self.counts.remove(decode(gone).into());
+                // More than the window holds displace each other.
+                for _ in 0..times.min(size) {
+                    if let Some(gone) = push(ring, oldest, size as usize, encode(call)) {
+                        self.counts.remove(decode(gone).into());
+                    }
+                    self.counts.add(call, 1);
                 }
-                *next = next.saturating_add(1);
+                *next = next.saturating_add(times.into());
                 *next
             }
             (Held::Seconds(buckets), span) => {
@@ -152,15 +162,17 @@ impl Window {
                     self.counts.remove(gone.counts);
                     buckets.pop_front();
                 }
-                match buckets.back_mut() {
-                    Some(last) if last.second == second => last.counts.add(call),
-                    _ => buckets.push_back(Bucket { second, counts: call.into() }),
+                if buckets.back().is_none_or(|last| last.second != second) {
+                    buckets.push_back(Bucket { second, counts: WindowCounts::default() });
                 }
+                if let Some(last) = buckets.back_mut() {
+                    last.counts.add(call, times);
+                }
+                self.counts.add(call, times);
                 second
             }
             (Held::Calls { .. }, Span::Seconds(_)) => return,
         };
-        self.counts.add(call);
         if let Some(client) = client {
             let oldest = self.oldest_mark();
             if call.failed {

@@ -35,17 +35,16 @@ impl Counting {
         self.in_flight = self.in_flight.saturating_sub(1);
     }
 
-    /// Counts the end of a call. If it says something about the dependency: the consecutive failures of its
-    /// client after a failure, zero after a success.
+    /// Counts so many equal outcomes. If they say something about the dependency: the consecutive failures of their
+    /// client after failures, zero after successes.
     pub(super) fn record(
         &mut self,
         config: &BreakerConfig,
         now: Time,
         client: Client<'_>,
-        outcome: Outcome,
-        slow: bool,
+        (outcome, slow): (Outcome, bool),
+        times: u32,
     ) -> Option<u32> {
-        self.leave();
         let failed = match outcome {
             Outcome::Ignored => return None,
             Outcome::Success if self.tally.is_none() && config.window.is_none() => return None,
@@ -56,13 +55,20 @@ impl Counting {
         if let Some(rules) = &config.window {
             let who = (config.min_reporters > 1).then_some(client.hash);
             let window = tally.window.get_or_insert_with(|| Window::new(rules.span));
-            window.record(now, who, Sample { failed, slow });
+            window.record(now, who, Sample { failed, slow }, times);
         }
         if failed {
-            return Some(tally.reporters.failure(client, now));
+            return Some(tally.reporters.failures(client, now, times));
         }
         tally.reporters.success(client.hash);
         Some(0)
+    }
+
+    /// Whether there are fewer calls in the window than a rate takes.
+    pub(super) fn lacks_calls(&self, config: &BreakerConfig) -> bool {
+        let Some(rules) = &config.window else { return false };
+        let window = self.tally.as_ref().and_then(|tally| tally.window.as_ref());
+        window.map_or(0, |window| window.counts().total) < rules.minimum_calls
     }
 
     /// Whether the call just recorded, after which its client has failed `failures` times, trips the breaker.

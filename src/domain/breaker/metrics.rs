@@ -47,16 +47,21 @@ impl Metrics {
         if self.total_calls == 0 { 0.0 } else { self.success_calls as f64 / self.total_calls as f64 }
     }
 
-    pub(super) fn admitted(&mut self) {
-        self.total_calls = self.total_calls.saturating_add(1);
+    pub(super) fn admitted(&mut self, calls: u64) {
+        self.total_calls = self.total_calls.saturating_add(calls);
     }
 
-    pub(super) fn rejected(&mut self) {
-        self.total_calls = self.total_calls.saturating_add(1);
-        self.rejected_calls = self.rejected_calls.saturating_add(1);
+    pub(super) fn rejected(&mut self, calls: u64) {
+        self.total_calls = self.total_calls.saturating_add(calls);
+        self.rejected_calls = self.rejected_calls.saturating_add(calls);
     }
 
     pub(super) fn finished(&mut self, outcome: Outcome, slow: bool, duration: Duration) {
+        self.finished_all(outcome, 1, slow.into(), duration);
+    }
+
+    /// So many calls with this outcome, some of them slow, which took so long together.
+    pub(super) fn finished_all(&mut self, outcome: Outcome, calls: u64, slow: u64, duration: Duration) {
         match outcome {
             Outcome::Success => self.success_time = self.success_time.saturating_add(duration),
             Outcome::Failure => self.failure_time = self.failure_time.saturating_add(duration),
@@ -67,9 +72,9 @@ impl Metrics {
             Outcome::Failure => &mut self.failure_calls,
             Outcome::Ignored => &mut self.ignored_calls,
         };
-        *count = count.saturating_add(1);
-        if slow && outcome != Outcome::Ignored {
-            self.slow_calls = self.slow_calls.saturating_add(1);
+        *count = count.saturating_add(calls);
+        if outcome != Outcome::Ignored {
+            self.slow_calls = self.slow_calls.saturating_add(slow);
         }
     }
 }

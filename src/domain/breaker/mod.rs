@@ -8,6 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use crate::domain::time::Time;
 
+mod aggregate;
 mod config;
 mod control;
 mod counting;
@@ -16,11 +17,13 @@ mod limits;
 mod metrics;
 mod reporters;
 mod saved;
+mod senders;
 mod state;
 mod timers;
 mod transition;
 mod view;
 
+pub use aggregate::{Absorbed, Aggregate, Run};
 pub use config::{BreakerConfig, BreakerSpec, WindowKind, WindowSpec};
 pub use control::SetStateError;
 pub use metrics::{Metrics, Outcome};
@@ -30,6 +33,8 @@ pub use state::StateName;
 pub use transition::{Cause, Journal, Transition};
 pub use view::{BreakerView, Reporter};
 
+use counting::Counting;
+use senders::Senders;
 use state::{Place, State, Wait};
 use transition::Why;
 
@@ -43,6 +48,7 @@ pub struct Breaker {
     state: State,
     /// The consecutive failures that opened it, until it closes.
     tripped_with: u32,
+    senders: Senders,
 }
 
 /// A call may not enter.
@@ -89,7 +95,15 @@ impl Breaker {
     #[must_use]
     pub fn new(config: Arc<BreakerConfig>, now: Time) -> Self {
         let state = State::default();
-        Self { config, generation: 1, changed_at: now, metrics: Metrics::default(), state, tripped_with: 0 }
+        Self {
+            config,
+            generation: 1,
+            changed_at: now,
+            metrics: Metrics::default(),
+            state,
+            tripped_with: 0,
+            senders: Senders::default(),
+        }
     }
 
     /// The configuration in force.
@@ -142,13 +156,13 @@ impl Breaker {
             State::Disabled(_) => return permit,
             State::Open(_) | State::ForcedOpen(_) => {}
         }
-        self.metrics.admitted();
+        self.metrics.admitted(1);
         permit
     }
 
     /// Counts a call that was turned away.
     pub fn reject(&mut self) {
-        self.metrics.rejected();
+        self.metrics.rejected(1);
     }
 
     /// Takes the outcome of a call that entered in `generation`.
@@ -173,14 +187,16 @@ impl Breaker {
         match &mut self.state {
             State::Closed(counting) => {
                 self.metrics.finished(outcome, slow, duration);
-                let failures = counting.record(&self.config, now, client, outcome, slow);
+                counting.leave();
+                let failures = counting.record(&self.config, now, client, (outcome, slow), 1);
                 if let Some(cause) = failures.and_then(|failures| counting.verdict(&self.config, failures)) {
                     self.open(now, 0, Why::of(cause), journal);
                 }
             }
             State::MetricsOnly { counting, .. } => {
                 self.metrics.finished(outcome, slow, duration);
-                counting.record(&self.config, now, client, outcome, slow);
+                counting.leave();
+                counting.record(&self.config, now, client, (outcome, slow), 1);
             }
             State::HalfOpen(probes) => {
                 let reopened = probes.reopened();
@@ -240,6 +256,8 @@ impl Breaker {
     }
 }
 
+#[cfg(test)]
+mod aggregate_laws;
 #[cfg(test)]
 mod history;
 #[cfg(test)]

@@ -39,10 +39,10 @@ impl Reporters {
         }
     }
 
-    /// Counts a failure; the client's consecutive ones so far.
-    pub(super) fn failure(&mut self, client: Client<'_>, now: Time) -> u32 {
+    /// Counts so many failures; the client's consecutive ones so far.
+    pub(super) fn failures(&mut self, client: Client<'_>, now: Time, times: u32) -> u32 {
         if let Some(streak) = self.0.get_mut(&client.hash) {
-            streak.failures = streak.failures.saturating_add(1);
+            streak.failures = streak.failures.saturating_add(times);
             streak.last = now;
             return streak.failures;
         }
@@ -52,8 +52,8 @@ impl Reporters {
                 self.0.remove(&hash);
             }
         }
-        self.0.insert(client.hash, Streak { name: client.name.into(), failures: 1, last: now });
-        1
+        self.0.insert(client.hash, Streak { name: client.name.into(), failures: times, last: now });
+        times
     }
 
     /// How many clients have reached `threshold`.

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Breaker, BreakerConfig, Metrics, State, StateName};
+use super::{Breaker, BreakerConfig, Metrics, Senders, State, StateName};
 use crate::domain::time::Time;
 
 /// No permit is valid for longer: the upper end of `call_timeout_seconds`.
@@ -21,6 +21,8 @@ pub struct SavedBreaker {
     state: State,
     #[serde(default, skip_serializing_if = "is_default")]
     tripped_with: u32,
+    #[serde(default, skip_serializing_if = "is_default")]
+    senders: Senders,
 }
 
 /// What is as it was at the beginning is not written: most of a hundred thousand breakers have little to tell.
@@ -52,6 +54,7 @@ impl Breaker {
             metrics: self.metrics,
             state: self.state.clone(),
             tripped_with: self.tripped_with,
+            senders: self.senders.clone(),
         }
     }
 
@@ -68,7 +71,8 @@ impl Breaker {
         shift_nanos: i64,
         clean: bool,
     ) -> Self {
-        let SavedBreaker { generation, changed_at, metrics, mut state, tripped_with } = saved;
+        let SavedBreaker { generation, changed_at, metrics, mut state, tripped_with, mut senders } = saved;
+        senders.shift(shift_nanos);
         if let Some(wait) = state.wait_mut() {
             wait.until = wait.until.shifted(shift_nanos);
         }
@@ -89,7 +93,7 @@ impl Breaker {
             }
         }
         let changed_at = changed_at.shifted(shift_nanos).min(now);
-        let mut breaker = Self { config, generation, changed_at, metrics, state, tripped_with };
+        let mut breaker = Self { config, generation, changed_at, metrics, state, tripped_with, senders };
         breaker.bound_wait(now);
         breaker
     }

@@ -53,7 +53,7 @@ impl From<SavedWindow> for Window {
                 let ring: Vec<u8> =
                     saved.calls.bytes().skip(surplus).map(|digit| encode(decode(digit))).collect();
                 for byte in &ring {
-                    counts.add(decode(*byte));
+                    counts.add(decode(*byte), 1);
                 }
                 Held::Calls { ring, oldest: 0, next: saved.next }
             }
