@@ -382,17 +382,23 @@ impl Telemetry {
 
     /// Notes a reported outcome.
     pub fn count_outcome(&self, outcome: Outcome, refused: Option<OutcomeRefusal>) {
-        match refused {
+        self.count_outcomes(outcome, refused, 1);
+    }
+
+    /// Notes so many of them.
+    pub fn count_outcomes(&self, outcome: Outcome, refused: Option<OutcomeRefusal>, calls: u64) {
+        let counter = match refused {
             None => match outcome {
-                Outcome::Success => self.outcomes[0].inc(),
-                Outcome::Failure => self.outcomes[1].inc(),
-                Outcome::Ignored => self.outcomes[2].inc(),
+                Outcome::Success => &self.outcomes[0],
+                Outcome::Failure => &self.outcomes[1],
+                Outcome::Ignored => &self.outcomes[2],
             },
-            Some(OutcomeRefusal::Duplicate) => self.outcomes_refused[0].inc(),
-            Some(OutcomeRefusal::Expired) => self.outcomes_refused[1].inc(),
-            Some(OutcomeRefusal::StaleGeneration) => self.outcomes_refused[2].inc(),
-            Some(OutcomeRefusal::Unknown) => self.outcomes_refused[3].inc(),
-        }
+            Some(OutcomeRefusal::Duplicate) => &self.outcomes_refused[0],
+            Some(OutcomeRefusal::Expired) => &self.outcomes_refused[1],
+            Some(OutcomeRefusal::StaleGeneration) => &self.outcomes_refused[2],
+            Some(OutcomeRefusal::Unknown) => &self.outcomes_refused[3],
+        };
+        counter.inc_by(calls);
     }
 
     /// All of them, as they are now.

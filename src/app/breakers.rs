@@ -182,7 +182,7 @@ impl BreakerCell {
     }
 
     /// Reads the breaker as of now. Whoever only looks makes no work for the disk.
-    fn look<T>(self: &Arc<Self>, board: &Board, read: impl FnOnce(&Breaker, Time) -> T) -> T {
+    pub(super) fn look<T>(self: &Arc<Self>, board: &Board, read: impl FnOnce(&Breaker, Time) -> T) -> T {
         let now = board.clock.now();
         let mut inner = self.inner.lock();
         let mut transitions = Transitions::new();

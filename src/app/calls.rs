@@ -1,12 +1,14 @@
 //! Guarded calls: the limiters and the breaker decide together, and outcomes come back.
 
+mod aggregates;
 mod outcomes;
 mod wire;
 
 use std::{sync::Arc, time::Duration};
 
-pub use self::wire::{
-    CallAsk, CallDecision, DenyReason, LimiterAsk, OutcomeAnswer, OutcomeRefusal, OutcomeReport,
+pub use self::{
+    aggregates::{AggregateAnswer, AggregateReport, RunReport, Session},
+    wire::{CallAsk, CallDecision, DenyReason, LimiterAsk, OutcomeAnswer, OutcomeRefusal, OutcomeReport},
 };
 use parking_lot::MutexGuard;
 

@@ -48,6 +48,12 @@ impl Clients {
         id
     }
 
+    /// The identity of one session of a client, stable over restarts.
+    #[must_use]
+    pub fn sender(&self, client: Option<&str>, session: &str) -> u64 {
+        self.hasher.hash_one((client.unwrap_or(ANONYMOUS), session))
+    }
+
     /// The name behind an identity, if it has called recently.
     #[must_use]
     pub fn name_of(&self, id: u64) -> Arc<str> {

@@ -65,6 +65,8 @@ struct Progress {
 pub struct Journal {
     inner: Mutex<Inner>,
     wake: Notify,
+    /// The last id of the process before.
+    began_after: i64,
     latest: watch::Sender<i64>,
     progress: watch::Sender<Progress>,
     /// Held by whoever writes entries, so that each is written, and what it did to alerts published, once.
@@ -127,6 +129,7 @@ impl Journal {
                 dropped: 0,
             }),
             wake: Notify::new(),
+            began_after: last_id,
             latest: watch::Sender::new(last_id),
             progress: watch::Sender::new(progress),
             turn: tokio::sync::Mutex::default(),
@@ -181,6 +184,13 @@ impl Journal {
     #[must_use]
     pub fn last(&self) -> i64 {
         *self.latest.borrow()
+    }
+
+    /// Whether an event has happened, and since the server was started. What others were told of before may never have
+    /// reached the disk.
+    #[must_use]
+    pub fn is_of_this_process(&self, id: i64) -> bool {
+        (self.began_after..=self.last()).contains(&id)
     }
 
     /// The id of the newest entry, told or not.

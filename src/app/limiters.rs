@@ -1,5 +1,7 @@
 //! Limiters: live cells, acquire, leases, penalties.
 
+mod leases;
+
 use std::{
     borrow::Cow,
     sync::{
@@ -13,6 +15,7 @@ use parking_lot::{Mutex, MutexGuard};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+pub use self::leases::{LeaseAsk, Leased, Released, Renewal, Renewed};
 use super::{
     AppError, Board, Limits,
     calls::DenyReason,
@@ -187,34 +190,6 @@ pub struct Acquired {
     pub expires_in_seconds: Option<f64>,
 }
 
-/// The answer to `lease`.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct Leased {
-    /// Whether a lease was granted.
-    pub allowed: bool,
-    /// To give the rest back; null if refused.
-    pub lease_id: Option<String>,
-    /// Tokens that the client may spend on its own; may be fewer than asked for.
-    pub tokens: f64,
-    /// Until when; unspent tokens are void then.
-    pub expires_in_seconds: Option<f64>,
-    /// When to ask again; null if allowed.
-    pub retry_after_seconds: Option<f64>,
-    /// Tokens per second that this client may spend on its own while it cannot reach the server.
-    pub fallback_share: Option<f64>,
-}
-
-/// The answer to `release`.
-#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
-pub struct Released {
-    /// Whether the lease was still running.
-    pub released: bool,
-    /// Tokens that others can use again.
-    pub returned_tokens: f64,
-    /// `unknown` if there is no such lease (any more).
-    pub reason: Option<&'static str>,
-}
-
 /// Marks that must be on disk before an answer may leave.
 pub type Marks = Vec<(Arc<LimiterCell>, Mark)>;
 
@@ -270,65 +245,12 @@ impl Board {
         Ok(answer)
     }
 
-    /// Debits a batch of tokens that one client then spends by itself.
-    pub fn limiter_lease(
-        &self,
-        cell: &Arc<LimiterCell>,
-        wanted: Tokens,
-        least: Tokens,
-        client: Option<&str>,
-        marks: &mut Marks,
-    ) -> Result<Leased, AppError> {
-        let now = self.clock.now();
-        let client = self.clients.identify(client);
-        let id = self.calls.fresh_id();
-        let mut limiter = cell.lock(self);
-        limiter.seen(now, client);
-        let mut answer = Leased {
-            allowed: false,
-            lease_id: None,
-            tokens: 0.0,
-            expires_in_seconds: None,
-            retry_after_seconds: None,
-            fallback_share: limiter.fallback_share(now),
-        };
-        self.disk_bears(&limiter, wanted)?;
-        match limiter.lease(now, wanted, least, id, client) {
-            Ok(lease) => {
-                answer.allowed = true;
-                answer.lease_id = Some(self.calls.encode(id).to_string());
-                answer.tokens = lease.tokens.as_f64();
-                answer.expires_in_seconds = Some(lease.until.since(now).as_secs_f64());
-                if let Some(mark) = limiter.mark_needed(now) {
-                    marks.push((Arc::clone(cell), mark));
-                }
-            }
-            Err(denied) => {
-                let (_, retry_after) = refusal(&denied, "min_tokens", limiter.config())?;
-                answer.retry_after_seconds = Some(retry_after.as_secs_f64());
-            }
-        }
-        Ok(answer)
-    }
-
     /// While the disk fails, what needs it is refused before anything is taken: its answer could not leave, and its
     /// tokens would be lost.
     pub(super) fn disk_bears(&self, limiter: &Limiter, tokens: Tokens) -> Result<(), AppError> {
         match limiter.exceeds_ceiling(tokens).then(|| self.store.writer.health().error()).flatten() {
             Some(error) => Err(error.into()),
             None => Ok(()),
-        }
-    }
-
-    /// Gives back a lease or a concurrency permit.
-    #[must_use]
-    pub fn limiter_release(&self, cell: &Arc<LimiterCell>, lease: &str, unused: Tokens) -> Released {
-        let now = self.clock.now();
-        let returned = self.calls.decode(lease).and_then(|id| cell.lock(self).release(now, id, unused));
-        Released {
-            released: returned.is_some(),
-            returned_tokens: returned.unwrap_or_default().as_f64(),
-            reason: returned.is_none().then_some("unknown"),
         }
     }
 

@@ -24,6 +24,7 @@ pub mod notifications;
 pub mod push_groups;
 pub mod receivers;
 mod registry;
+pub mod replica;
 pub mod retention;
 pub mod retry_policies;
 pub mod routes;

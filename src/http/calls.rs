@@ -43,7 +43,7 @@ use crate::{
 const MAX_OUTCOMES: usize = 10_000;
 /// The longest client name and the longest error text, in bytes.
 const MAX_CLIENT: usize = 128;
-const MAX_ERROR: usize = 1024;
+pub(super) const MAX_ERROR: usize = 1024;
 
 pub(super) fn routes() -> Routes {
     Routes::default()
@@ -288,10 +288,15 @@ fn check_outcomes(reports: &[OutcomeReport<'_>], field: &str) -> Result<(), Prob
 
 /// A client's name, if it can be one.
 pub(super) fn client<'a>(client: Option<&'a Text<'_>>) -> Result<Option<&'a str>, Problem> {
-    let Some(name) = client.map(Text::as_str) else { return Ok(None) };
+    named("client", client)
+}
+
+/// What a caller calls itself, if it can be called so.
+pub(super) fn named<'a>(field: &'static str, name: Option<&'a Text<'_>>) -> Result<Option<&'a str>, Problem> {
+    let Some(name) = name.map(Text::as_str) else { return Ok(None) };
     if name.is_empty() || name.len() > MAX_CLIENT || name.bytes().any(|b| b.is_ascii_control()) {
         return Err(Problem::invalid(
-            "client",
+            field,
             format!("must be 1 to {MAX_CLIENT} bytes without control characters"),
         ));
     }

@@ -74,19 +74,21 @@ async fn event_list(
     let filter = EventFilter { resource: query.resource, name: query.name, kind: query.kind };
     let accept = headers.get(header::ACCEPT).and_then(|a| a.to_str().ok()).unwrap_or_default();
     if accept.contains("text/event-stream") {
-        let resume = match headers.get(LAST_EVENT_ID).map(|id| id.to_str().unwrap_or_default().trim().parse())
-        {
-            None => query.last_event_id,
-            Some(Ok(id)) => Some(id),
-            Some(Err(_)) => {
-                return Err(Problem::new(Code::BadRequest, "Last-Event-ID must be the id of an event"));
-            }
-        };
+        let resume = resumed_after(&headers, query.last_event_id)?;
         return stream_events(state, filter, resume);
     }
     let before = id_cursor(query.cursor.as_deref())?;
     let (items, next) = state.board.events_before(&filter, before, limit).await?;
     Ok(Json(Page { items, next_cursor: next.map(|id| id.to_string()) }).into_response())
+}
+
+/// After which event a stream is to start, if that is said.
+pub(super) fn resumed_after(headers: &HeaderMap, query: Option<i64>) -> Result<Option<i64>, Problem> {
+    match headers.get(LAST_EVENT_ID).map(|id| id.to_str().unwrap_or_default().trim().parse()) {
+        None => Ok(query),
+        Some(Ok(id)) => Ok(Some(id)),
+        Some(Err(_)) => Err(Problem::new(Code::BadRequest, "Last-Event-ID must be the id of an event")),
+    }
 }
 
 struct Feed {
@@ -98,7 +100,8 @@ struct Feed {
     _open: OpenStream,
 }
 
-struct OpenStream(Arc<crate::app::Board>);
+/// A stream's place among those that may be open at once.
+pub(super) struct OpenStream(Arc<crate::app::Board>);
 
 impl Drop for OpenStream {
     fn drop(&mut self) {
@@ -106,14 +109,19 @@ impl Drop for OpenStream {
     }
 }
 
-fn stream_events(state: AppState, filter: EventFilter, resume: Option<i64>) -> Result<Response, Problem> {
+/// A place for one more stream.
+pub(super) fn open_stream(state: &AppState) -> Result<OpenStream, Problem> {
     let streams = &state.board.telemetry.event_streams;
     if streams.get() >= MAX_STREAMS {
         return Err(Problem::new(Code::Overloaded, format!("there are {MAX_STREAMS} event streams already"))
             .retry_after(Duration::from_secs(5)));
     }
     streams.inc();
-    let open = OpenStream(Arc::clone(&state.board));
+    Ok(OpenStream(Arc::clone(&state.board)))
+}
+
+fn stream_events(state: AppState, filter: EventFilter, resume: Option<i64>) -> Result<Response, Problem> {
+    let open = open_stream(&state)?;
     let latest = state.board.journal.latest();
     let after = resume.unwrap_or(*latest.borrow());
     // Says where the stream starts, so that a client that saw no event yet can resume too.

@@ -26,7 +26,7 @@ use crate::{
     app::{
         AppError,
         definitions::{OnExisting, not_found},
-        limiters::{Acquired, Leased, LimiterCell, LimiterView, Marks, Released},
+        limiters::{Acquired, LimiterCell, LimiterView, Marks},
         text::Text,
         tokens::Caller,
     },
@@ -41,8 +41,6 @@ pub(super) fn routes() -> Routes {
         .routes(routes!(limiter_list))
         .routes(routes!(limiter_put, limiter_get, limiter_delete))
         .routes(routes!(limiter_acquire))
-        .routes(routes!(limiter_lease))
-        .routes(routes!(limiter_release))
         .routes(routes!(limiter_penalize))
         .routes(routes!(acquire_batch))
 }
@@ -151,7 +149,7 @@ async fn limiter_acquire(
     once.run(&state, &body.0, work).await
 }
 
-async fn find_or_create(
+pub(super) async fn find_or_create(
     state: &AppState,
     name: &Name,
     config: Option<LimiterSpec>,
@@ -162,79 +160,6 @@ async fn find_or_create(
     let Some(config) = config else { return Err(not_found::<LimiterCell>(name.as_str())) };
     let declared = state.board.declare::<LimiterCell>(name.clone(), config, OnExisting::Keep).await?;
     Ok(declared.resource)
-}
-
-/// Asks for a batch of tokens to spend locally.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct LeaseBody<'a> {
-    /// How many at most.
-    tokens: Tokens,
-    /// How few are still useful; 1 if left out.
-    #[serde(default)]
-    min_tokens: Option<Tokens>,
-    /// Who asks.
-    #[serde(borrow, default)]
-    #[schema(value_type = Option<String>)]
-    client: Option<Text<'a>>,
-}
-
-/// Debits tokens that one client then spends by itself, until the lease ends.
-#[utoipa::path(post, path = "/v1/limiters/{name}/lease", tag = "limiters", request_body = LeaseBody,
-    params(("name" = String, Path, description = "The limiter's name."),
-        ("Idempotency-Key" = Option<String>, Header, description = "A repeated request gets the first answer.")),
-    responses((status = 200, description = "The lease, or when to ask again.", body = Leased)))]
-async fn limiter_lease(
-    State(state): State<AppState>,
-    NamePath(name): NamePath,
-    once: Once,
-    body: JsonBytes,
-) -> Result<Response, Problem> {
-    let ask: LeaseBody<'_> = body.parse()?;
-    if ask.tokens == Tokens::ZERO {
-        return Err(Problem::invalid("tokens", "must be more than 0"));
-    }
-    let least = ask.min_tokens.unwrap_or(Tokens::ONE.min(ask.tokens));
-    if least > ask.tokens || least == Tokens::ZERO {
-        return Err(Problem::invalid("min_tokens", "must be more than 0 and at most tokens"));
-    }
-    let work = async {
-        let cell = state.board.find::<LimiterCell>(name.as_str())?;
-        let mut marks = Marks::new();
-        let client = client(ask.client.as_ref())?;
-        let answer = state.board.limiter_lease(&cell, ask.tokens, least, client, &mut marks)?;
-        state.board.save_marks(marks).await?;
-        Ok(Json(answer).into_response())
-    };
-    once.run(&state, &body.0, work).await
-}
-
-/// Gives back a lease.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct ReleaseBody<'a> {
-    /// The `lease_id` that `lease` or `acquire` gave.
-    #[serde(borrow)]
-    #[schema(value_type = String)]
-    lease_id: Text<'a>,
-    /// Leased tokens that were not spent; 0 if left out.
-    #[serde(default)]
-    unused_tokens: Option<Tokens>,
-}
-
-/// Ends a lease or a concurrency permit; unspent tokens are free again at once.
-#[utoipa::path(post, path = "/v1/limiters/{name}/release", tag = "limiters", request_body = ReleaseBody,
-    params(("name" = String, Path, description = "The limiter's name.")),
-    responses((status = 200, description = "What was given back.", body = Released)))]
-async fn limiter_release(
-    State(state): State<AppState>,
-    NamePath(name): NamePath,
-    body: JsonBytes,
-) -> Result<Json<Released>, Problem> {
-    let ask: ReleaseBody<'_> = body.parse()?;
-    let cell = state.board.find::<LimiterCell>(name.as_str())?;
-    let unused = ask.unused_tokens.unwrap_or(Tokens::ZERO);
-    Ok(Json(state.board.limiter_release(&cell, ask.lease_id.as_str(), unused)))
 }
 
 /// The upstream said 429.

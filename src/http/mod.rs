@@ -1,5 +1,6 @@
 //! The board over HTTP: one file per resource, and the edge that every request passes.
 
+mod aggregates;
 mod alert_routes;
 mod alertmanager;
 mod alerts;
@@ -18,6 +19,7 @@ mod gates;
 mod health;
 mod idempotency;
 pub mod json;
+mod leases;
 mod limiters;
 mod maintenance_windows;
 mod metrics;
@@ -29,6 +31,7 @@ mod probes;
 pub mod problem;
 mod pushgateway;
 mod receivers;
+mod replica;
 mod retention;
 mod retry_policies;
 mod routes;
@@ -78,8 +81,10 @@ pub struct AppState {
 fn all(metrics_enabled: bool) -> Routes {
     let routes = Routes::default()
         .merge(calls::routes())
+        .merge(aggregates::routes())
         .merge(breakers::routes())
         .merge(limiters::routes())
+        .merge(leases::routes())
         .merge(retry_policies::routes())
         .merge(checks::routes())
         .merge(pings::routes())
@@ -100,6 +105,7 @@ fn all(metrics_enabled: bool) -> Routes {
         .merge(alerts::routes())
         .merge(board::routes())
         .merge(events::routes())
+        .merge(replica::routes())
         .merge(tokens::routes())
         .merge(probes::routes());
     if metrics_enabled { routes.merge(metrics::page_routes()) } else { routes }

@@ -30,6 +30,8 @@ async fn every_endpoint_refuses_bad_bodies_with_a_problem() {
         (Method::POST, "/v1/calls"),
         (Method::POST, outcome.as_str()),
         (Method::POST, "/v1/outcomes"),
+        (Method::POST, "/v1/outcomes/aggregated"),
+        (Method::POST, "/v1/leases"),
         (Method::POST, "/v1/acquires"),
         (Method::POST, "/v1/metrics"),
         (Method::POST, "/v1/tokens"),

@@ -7,6 +7,7 @@
     reason = "a test that cannot go on has failed; clippy knows only #[test] functions as tests"
 )]
 
+mod aggregates;
 mod alertmanager;
 mod alerts;
 mod backup_cli;
@@ -26,6 +27,7 @@ mod events;
 mod exposition;
 mod gates;
 mod health;
+mod leases;
 mod limiters;
 mod metrics;
 mod notifications;
@@ -40,6 +42,7 @@ mod push_groups;
 mod push_totals;
 mod raw;
 mod receivers;
+mod replica;
 mod restart;
 mod retention;
 mod retry_policies;

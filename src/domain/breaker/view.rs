@@ -58,11 +58,17 @@ impl Breaker {
             slow_call_rate,
             generation: self.generation,
             state_changed_at: self.changed_at,
-            retry_after: self.refusal(now).and_then(|refused| refused.retry_after),
+            retry_after: self.retry_after(now),
             in_flight: self.in_flight(now),
             reporters: self.reporters(),
             buffered: self.buffered(now),
         }
+    }
+
+    /// If calls are refused: when to ask again, where that is known.
+    #[must_use]
+    pub fn retry_after(&self, now: Time) -> Option<Duration> {
+        self.refusal(now).and_then(|refused| refused.retry_after)
     }
 
     /// The most consecutive failures of any client.

@@ -18,11 +18,18 @@ pub(super) struct Clients {
     since: Time,
     /// The last one seen, in this generation.
     last: Option<u64>,
+    /// How many there were before a restart, which come back one after another.
+    before: u32,
 }
 
 impl Clients {
     pub(super) fn new(now: Time) -> Self {
-        Self { current: HashSet::default(), previous: HashSet::default(), since: now, last: None }
+        Self { current: HashSet::default(), previous: HashSet::default(), since: now, last: None, before: 0 }
+    }
+
+    /// After a restart: so many are expected back.
+    pub(super) fn expecting(now: Time, before: u32) -> Self {
+        Self { before, ..Self::new(now) }
     }
 
     pub(super) fn seen(&mut self, now: Time, client: u64) {
@@ -39,7 +46,12 @@ impl Clients {
 
     pub(super) fn live(&mut self, now: Time) -> u32 {
         self.advance(now);
-        u32::try_from(self.len()).unwrap_or(u32::MAX)
+        self.known()
+    }
+
+    /// As of the last time that somebody was seen or counted.
+    pub(super) fn known(&self) -> u32 {
+        u32::try_from(self.len()).unwrap_or(u32::MAX).max(self.before)
     }
 
     fn len(&self) -> usize {
@@ -52,6 +64,7 @@ impl Clients {
             return;
         }
         self.previous = mem::take(&mut self.current);
+        self.before = 0;
         if age >= SPAN * 2 {
             self.previous = HashSet::default();
         }

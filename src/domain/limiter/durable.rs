@@ -39,7 +39,7 @@ impl Mark {
     }
 }
 
-/// A limiter as it is stored: complete but for the clients that it has seen.
+/// A limiter as it is stored: complete but for who its clients are.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SavedLimiter {
     config: LimiterConfig,
@@ -51,6 +51,9 @@ pub struct SavedLimiter {
     granted: u128,
     mark: Mark,
     stats: LimiterStats,
+    /// How many clients used it: until they are back, shares are as if they were.
+    #[serde(default)]
+    live_clients: u32,
 }
 
 impl SavedLimiter {
@@ -115,6 +118,7 @@ impl Limiter {
             granted: self.granted,
             mark: self.mark,
             stats: self.stats,
+            live_clients: self.clients.known(),
         }
     }
 
@@ -161,7 +165,7 @@ impl Limiter {
         self.obligations = saved.obligations;
         self.granted = saved.granted;
         self.stats = saved.stats;
-        self.clients = Clients::new(now);
+        self.clients = Clients::expecting(now, saved.live_clients);
     }
 
     /// Applies a configuration that changed at an unknown moment after the limiter was saved: at the moment that

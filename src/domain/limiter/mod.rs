@@ -238,6 +238,18 @@ impl Limiter {
         id: u64,
         client: u64,
     ) -> Result<Lease, Denied> {
+        self.lease_for(now, wanted, min, (id, client), self.config.lease())
+    }
+
+    /// Like [`Limiter::lease`] for a span that may be shorter than the limiter's own; it is never longer.
+    pub fn lease_for(
+        &mut self,
+        now: Time,
+        wanted: Tokens,
+        min: Tokens,
+        (id, client): (u64, u64),
+        span: Duration,
+    ) -> Result<Lease, Denied> {
         let now = self.tick(now);
         self.clients.seen(now, client);
         let min = min.max(Tokens::from_micros(1));
@@ -246,12 +258,34 @@ impl Limiter {
         ready?;
         let rule = self.state.rule_mut();
         let micros = wanted.micros().min(rule.available(now)).max(min.micros());
-        let until = rule.lease(now, micros, id, self.config.lease());
+        let until = rule.lease(now, micros, id, span.min(self.config.lease()));
         self.granted = self.granted.saturating_add(u128::from(micros));
         if !matches!(self.state, State::Concurrency(_)) {
             self.obligations = self.obligations.max(until);
         }
         Ok(Lease { tokens: Tokens::from_micros(micros), until })
+    }
+
+    /// How much one client may lease at once, at least `min`: an equal part of what there is, so that the first to ask
+    /// does not take all.
+    pub fn fair_lease(&mut self, now: Time, min: Tokens) -> Tokens {
+        let clients = u64::from(self.live_clients(now).max(1));
+        let part = self.available(now).micros().div_ceil(clients);
+        // Whole tokens: nobody can use a part of one.
+        Tokens::from_micros(part.next_multiple_of(Tokens::ONE.micros())).max(min)
+    }
+
+    /// Counts tokens that were spent without being asked for, while the server was away; how many count. More than there
+    /// is makes the others wait, but never in debt beyond the limit.
+    pub fn debit(&mut self, now: Time, spent: Tokens) -> Tokens {
+        let now = self.tick(now);
+        let micros = spent.micros().min(self.config.capacity().micros());
+        if micros == 0 || matches!(self.state, State::Concurrency(_)) {
+            return Tokens::ZERO;
+        }
+        self.state.rule_mut().consume(now, now, micros);
+        self.granted = self.granted.saturating_add(u128::from(micros));
+        Tokens::from_micros(micros)
     }
 
     /// Ends a lease or a permit early; what was given back (at most the lease; a permit as a whole). None if the id

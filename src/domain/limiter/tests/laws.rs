@@ -54,8 +54,9 @@ fn steps(configs: usize) -> impl Strategy<Value = Vec<Step>> {
         8 => (micros(), prop_oneof![Just(0), nanos()])
             .prop_map(|(micros, max_wait)| Step::Acquire { micros, max_wait }),
         2 => (micros(), nanos()).prop_map(|(micros, not_before)| Step::AcquireLater { micros, not_before }),
-        4 => (micros(), micros(), any::<bool>())
-            .prop_map(|(wanted, min, early)| Step::Lease { wanted, min: min.min(wanted), early }),
+        4 => (micros(), micros(), any::<bool>(), nanos())
+            .prop_map(|(wanted, min, early, span)| Step::Lease { wanted, min: min.min(wanted), early, span }),
+        1 => micros().prop_map(Step::Debit),
         4 => (any::<usize>(), micros()).prop_map(|(which, unused)| Step::Release { which, unused }),
         1 => (1..SECOND).prop_map(Step::Penalize),
         1 => reconfigure,

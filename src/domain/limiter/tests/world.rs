@@ -25,7 +25,11 @@ pub(super) enum Step {
         wanted: u64,
         min: u64,
         early: bool,
+        /// Shorter than the limiter's own span, or not.
+        span: i64,
     },
+    /// Spent without asking.
+    Debit(u64),
     Release {
         which: usize,
         unused: u64,
@@ -113,7 +117,9 @@ impl World {
         let now = self.time();
         self.limiter.waiting(now);
         let mut state = serde_json::to_value(self.limiter.save()).expect("a value");
-        state.as_object_mut().expect("an object").remove("stats");
+        for shown in ["stats", "live_clients"] {
+            state.as_object_mut().expect("an object").remove(shown);
+        }
         state
     }
 
@@ -188,7 +194,8 @@ impl World {
                     self.granted(id, self.real(at), micros);
                 }
             }
-            Step::Lease { wanted, min, early } => self.lease(id, wanted, min, early),
+            Step::Lease { wanted, min, early, span } => self.lease(id, wanted, min, early, span),
+            Step::Debit(micros) => self.debit(micros),
             Step::Release { which, unused } => self.release(which, unused),
             Step::Penalize(nanos) => {
                 self.limiter.penalize(now, span(nanos));
@@ -228,12 +235,29 @@ impl World {
         }
     }
 
-    fn lease(&mut self, id: u64, wanted: u64, min: u64, early: bool) {
+    /// What fits counts like an acquire; what does not was spent before anybody could know.
+    fn debit(&mut self, micros: u64) {
+        let now = self.time();
+        let fits = self.limiter.available(now).micros().min(micros);
+        let counted = self.limiter.debit(now, Tokens::from_micros(micros));
+        if self.counts_flights() {
+            assert_eq!(counted, Tokens::ZERO);
+        } else {
+            assert_eq!(counted, Tokens::from_micros(micros).min(self.config().capacity()));
+            self.spent.push((self.now, fits));
+        }
+        self.write_mark();
+    }
+
+    fn lease(&mut self, id: u64, wanted: u64, min: u64, early: bool, nanos: i64) {
         let now = self.time();
         let before = self.state();
-        match self.limiter.lease(now, Tokens::from_micros(wanted), Tokens::from_micros(min), id, id) {
+        let (most, least, whole) =
+            (Tokens::from_micros(wanted), Tokens::from_micros(min), self.config().lease());
+        match self.limiter.lease_for(now, most, least, (id, id), span(nanos)) {
             Ok(lease) => {
                 let micros = lease.tokens.micros();
+                assert!(lease.until <= now.after(span(nanos).min(whole)));
                 assert!(micros >= min && micros <= wanted.max(min) && micros > 0 && lease.until >= now);
                 let out = Out { id, micros, since: self.now, until: self.real(lease.until) };
                 self.write_mark();

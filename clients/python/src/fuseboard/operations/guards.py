@@ -81,10 +81,28 @@ class GuardOperations(Core):
         """Take tokens of many limiters in one request, each for itself."""
         return self._json("POST", "/v1/acquires", {"items": items})
 
-    def limiter_lease(self, name: str, tokens: float, *, client: str | None = None) -> Json:
+    def limiter_lease(
+        self,
+        name: str,
+        tokens: float,
+        *,
+        min_tokens: float | None = None,
+        lease_seconds: float | None = None,
+        client: str | None = None,
+    ) -> Json:
         """Take a batch of tokens to spend locally."""
-        body = given(tokens=tokens, client=client or self._settings.client)
+        body = given(
+            tokens=tokens,
+            min_tokens=min_tokens,
+            lease_seconds=lease_seconds,
+            client=client or self._settings.client,
+        )
         return self._json("POST", at("limiters", name, "lease"), body)
+
+    def leases_renew(self, items: list[Json], *, client: str | None = None) -> Json:
+        """End leases of many limiters, count what was spent without one, lease anew."""
+        body = given(items=items, client=client or self._settings.client)
+        return self._json("POST", "/v1/leases", body)
 
     def limiter_release(self, name: str, spec: Spec) -> Json:
         """Give back what is left of a lease."""
@@ -152,3 +170,25 @@ class GuardOperations(Core):
     def outcomes_report(self, items: list[Json]) -> Json:
         """Report many outcomes at once."""
         return self._json("POST", "/v1/outcomes", {"items": items})
+
+    def outcomes_aggregate(
+        self, items: list[Json], *, session: str | None = None, client: str | None = None
+    ) -> Json:
+        """Report outcomes that this client has counted by itself, each report once."""
+        body = given(items=items, session=session, client=client or self._settings.client)
+        return self._json("POST", "/v1/outcomes/aggregated", body)
+
+    def replica_get(
+        self,
+        *,
+        breakers: list[str] | None = None,
+        limiters: list[str] | None = None,
+        client: str | None = None,
+    ) -> Json:
+        """What a client must know of breakers and limiters to decide by itself."""
+        query = given(
+            breakers=",".join(breakers or []) or None,
+            limiters=",".join(limiters or []) or None,
+            client=client or self._settings.client,
+        )
+        return self._json("GET", "/v1/replica", query=query)

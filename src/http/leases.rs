@@ -1,0 +1,251 @@
+//! Leases of limiters: one, and the renewal of many.
+
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{
+    AppState,
+    calls::client,
+    extract::{JsonBytes, NamePath},
+    idempotency::Once,
+    json::Json,
+    limiters::find_or_create,
+    problem::Problem,
+    routing::{Routes, routes},
+};
+use crate::{
+    app::{
+        AppError,
+        limiters::{LeaseAsk, Leased, LimiterCell, Marks, Released, Renewal, Renewed},
+        text::Text,
+    },
+    domain::{
+        Name, Seconds, Tokens,
+        limiter::LimiterSpec,
+        object::{object_option, objects},
+    },
+};
+
+/// The most renewals of one request, and the most leases that one of them ends.
+const MAX_RENEWALS: usize = 1000;
+const MAX_RELEASES: usize = 100;
+
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .routes(routes!(limiter_lease))
+        .routes(routes!(limiter_release))
+        .routes(routes!(leases_renew))
+}
+
+/// What is asked for, or the field that is wrong with it.
+fn wish(
+    tokens: Tokens,
+    least: Option<Tokens>,
+    span: Option<Seconds>,
+) -> Result<LeaseAsk, (&'static str, &'static str)> {
+    if tokens == Tokens::ZERO {
+        return Err(("tokens", "must be more than 0"));
+    }
+    let least = least.unwrap_or(Tokens::ONE.min(tokens));
+    if least > tokens || least == Tokens::ZERO {
+        return Err(("min_tokens", "must be more than 0 and at most tokens"));
+    }
+    if span.is_some_and(Seconds::is_zero) {
+        return Err(("lease_seconds", "must be more than 0"));
+    }
+    Ok(LeaseAsk { wanted: tokens, least, span: span.map(Seconds::get) })
+}
+
+/// Asks for a batch of tokens to spend locally.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct LeaseBody<'a> {
+    /// How many at most.
+    tokens: Tokens,
+    /// How few are still useful; 1 if left out.
+    #[serde(default)]
+    min_tokens: Option<Tokens>,
+    /// For how long, if shorter than the limiter's `lease_seconds`. In windows tokens count until the lease ends and the
+    /// period after, so short leases cost less.
+    #[serde(default)]
+    lease_seconds: Option<Seconds>,
+    /// Who asks.
+    #[serde(borrow, default)]
+    #[schema(value_type = Option<String>)]
+    client: Option<Text<'a>>,
+}
+
+/// Debits tokens that one client then spends by itself, until the lease ends.
+#[utoipa::path(post, path = "/v1/limiters/{name}/lease", tag = "limiters", request_body = LeaseBody,
+    params(("name" = String, Path, description = "The limiter's name."),
+        ("Idempotency-Key" = Option<String>, Header, description = "A repeated request gets the first answer.")),
+    responses((status = 200, description = "The lease, or when to ask again.", body = Leased)))]
+async fn limiter_lease(
+    State(state): State<AppState>,
+    NamePath(name): NamePath,
+    once: Once,
+    body: JsonBytes,
+) -> Result<Response, Problem> {
+    let ask: LeaseBody<'_> = body.parse()?;
+    let wish = wish(ask.tokens, ask.min_tokens, ask.lease_seconds)
+        .map_err(|(field, message)| Problem::invalid(field, message))?;
+    let work = async {
+        let cell = state.board.find::<LimiterCell>(name.as_str())?;
+        let mut marks = Marks::new();
+        let client = client(ask.client.as_ref())?;
+        let answer = state.board.limiter_lease(&cell, wish, client, &mut marks)?;
+        state.board.save_marks(marks).await?;
+        Ok(Json(answer).into_response())
+    };
+    once.run(&state, &body.0, work).await
+}
+
+/// Gives back a lease.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ReleaseBody<'a> {
+    /// The `lease_id` that `lease` or `acquire` gave.
+    #[serde(borrow)]
+    #[schema(value_type = String)]
+    lease_id: Text<'a>,
+    /// Leased tokens that were not spent; 0 if left out.
+    #[serde(default)]
+    unused_tokens: Option<Tokens>,
+}
+
+/// Ends a lease or a concurrency permit; unspent tokens are free again at once.
+#[utoipa::path(post, path = "/v1/limiters/{name}/release", tag = "limiters", request_body = ReleaseBody,
+    params(("name" = String, Path, description = "The limiter's name.")),
+    responses((status = 200, description = "What was given back.", body = Released)))]
+async fn limiter_release(
+    State(state): State<AppState>,
+    NamePath(name): NamePath,
+    body: JsonBytes,
+) -> Result<Json<Released>, Problem> {
+    let ask: ReleaseBody<'_> = body.parse()?;
+    let cell = state.board.find::<LimiterCell>(name.as_str())?;
+    let unused = ask.unused_tokens.unwrap_or(Tokens::ZERO);
+    Ok(Json(state.board.limiter_release(&cell, ask.lease_id.as_str(), unused)))
+}
+
+/// What a client wants of many limiters whose tokens it spends by itself.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct RenewalsBody<'a> {
+    /// Who asks.
+    #[serde(borrow, default)]
+    #[schema(value_type = Option<String>)]
+    client: Option<Text<'a>>,
+    /// Up to 1000 limiters, each decided by itself, in order.
+    #[serde(borrow, deserialize_with = "objects")]
+    items: Vec<RenewalBody<'a>>,
+}
+
+/// What a client wants of one limiter.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct RenewalBody<'a> {
+    /// Which limiter.
+    #[serde(borrow)]
+    #[schema(value_type = String)]
+    limiter: Text<'a>,
+    /// How many tokens to lease at most; none if left out.
+    #[serde(default)]
+    tokens: Option<Tokens>,
+    /// How few are still useful; 1 if left out.
+    #[serde(default)]
+    min_tokens: Option<Tokens>,
+    /// For how long, if shorter than the limiter's `lease_seconds`.
+    #[serde(default)]
+    lease_seconds: Option<Seconds>,
+    /// Leases to end first; at most 100.
+    #[serde(borrow, default, deserialize_with = "objects")]
+    release: Vec<ReleaseBody<'a>>,
+    /// Tokens that were spent without asking while the server was away: as many of them as would still count had they been
+    /// asked for. They count as spent now.
+    #[serde(default)]
+    spent_tokens: Option<Tokens>,
+    /// Creates the limiter if there is none; never changes one.
+    #[serde(default, deserialize_with = "object_option")]
+    config: Option<LimiterSpec>,
+}
+
+/// The answers to renewals.
+#[derive(Debug, Serialize, ToSchema)]
+struct RenewalsAnswer {
+    /// In the order of the request.
+    items: Vec<RenewalAnswer>,
+}
+
+/// The answer to one renewal.
+#[derive(Debug, Serialize, ToSchema)]
+struct RenewalAnswer {
+    /// What was done; absent if there was an error.
+    #[serde(flatten)]
+    #[schema(value_type = Option<Renewed>)]
+    renewed: Option<Renewed>,
+    /// What is wrong with this item; nothing was leased.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+/// Renews the leases of many limiters in one round trip: ends old ones, counts what was spent without one, leases anew.
+///
+/// It need not be repeated when its answer is lost: leases end by themselves.
+#[utoipa::path(post, path = "/v1/leases", tag = "limiters", request_body = RenewalsBody,
+    responses((status = 200, description = "What was done, in order.", body = RenewalsAnswer)))]
+async fn leases_renew(State(state): State<AppState>, body: JsonBytes) -> Result<Response, Problem> {
+    let ask: RenewalsBody<'_> = body.parse()?;
+    if ask.items.len() > MAX_RENEWALS {
+        return Err(Problem::invalid("items", format!("must be at most {MAX_RENEWALS}")));
+    }
+    let client = client(ask.client.as_ref())?;
+    let wishes =
+        ask.items.iter().enumerate().map(|(i, item)| checked(i, item)).collect::<Result<Vec<_>, _>>()?;
+    let mut marks = Marks::new();
+    let mut items = Vec::with_capacity(ask.items.len());
+    for (item, lease) in ask.items.into_iter().zip(wishes) {
+        let renewed = renew(&state, item, lease, client, &mut marks).await;
+        let (renewed, error) = match renewed {
+            Ok(renewed) => (Some(renewed), None),
+            Err(error) => (None, Some(error.to_string())),
+        };
+        items.push(RenewalAnswer { renewed, error });
+    }
+    state.board.save_marks(marks).await?;
+    Ok(Json(RenewalsAnswer { items }).into_response())
+}
+
+fn checked(i: usize, item: &RenewalBody<'_>) -> Result<Option<LeaseAsk>, Problem> {
+    if item.release.len() > MAX_RELEASES {
+        let field = format!("items[{i}].release");
+        return Err(Problem::invalid(field, format!("must be at most {MAX_RELEASES}")));
+    }
+    let Some(tokens) = item.tokens else { return Ok(None) };
+    wish(tokens, item.min_tokens, item.lease_seconds)
+        .map(Some)
+        .map_err(|(field, message)| Problem::invalid(format!("items[{i}].{field}"), message))
+}
+
+async fn renew(
+    state: &AppState,
+    item: RenewalBody<'_>,
+    lease: Option<LeaseAsk>,
+    client: Option<&str>,
+    marks: &mut Marks,
+) -> Result<Renewed, AppError> {
+    let name = item.limiter.as_str();
+    let cell = match Name::try_from(name) {
+        Ok(name) if item.config.is_some() => find_or_create(state, &name, item.config).await?,
+        _ => state.board.find::<LimiterCell>(name)?,
+    };
+    let unused = |release: &ReleaseBody<'_>| release.unused_tokens.unwrap_or(Tokens::ZERO);
+    let releases: Vec<_> =
+        item.release.iter().map(|release| (release.lease_id.as_str(), unused(release))).collect();
+    let spent = item.spent_tokens.unwrap_or(Tokens::ZERO);
+    state.board.limiter_renew(&cell, &Renewal { releases: &releases, spent, lease }, client, marks)
+}
