@@ -195,10 +195,16 @@ struct RenewalAnswer {
 
 /// Renews the leases of many limiters in one round trip: ends old ones, counts what was spent without one, leases anew.
 ///
-/// It need not be repeated when its answer is lost: leases end by themselves.
+/// It need not be repeated when its answer is lost: leases end by themselves. What was spent while the server was away
+/// should be, under the same key.
 #[utoipa::path(post, path = "/v1/leases", tag = "limiters", request_body = RenewalsBody,
+    params(("Idempotency-Key" = Option<String>, Header, description = "A repeated request gets the first answer.")),
     responses((status = 200, description = "What was done, in order.", body = RenewalsAnswer)))]
-async fn leases_renew(State(state): State<AppState>, body: JsonBytes) -> Result<Response, Problem> {
+async fn leases_renew(
+    State(state): State<AppState>,
+    once: Once,
+    body: JsonBytes,
+) -> Result<Response, Problem> {
     let ask: RenewalsBody<'_> = body.parse()?;
     if ask.items.len() > MAX_RENEWALS {
         return Err(Problem::invalid("items", format!("must be at most {MAX_RENEWALS}")));
@@ -206,18 +212,21 @@ async fn leases_renew(State(state): State<AppState>, body: JsonBytes) -> Result<
     let client = client(ask.client.as_ref())?;
     let wishes =
         ask.items.iter().enumerate().map(|(i, item)| checked(i, item)).collect::<Result<Vec<_>, _>>()?;
-    let mut marks = Marks::new();
-    let mut items = Vec::with_capacity(ask.items.len());
-    for (item, lease) in ask.items.into_iter().zip(wishes) {
-        let renewed = renew(&state, item, lease, client, &mut marks).await;
-        let (renewed, error) = match renewed {
-            Ok(renewed) => (Some(renewed), None),
-            Err(error) => (None, Some(error.to_string())),
-        };
-        items.push(RenewalAnswer { renewed, error });
-    }
-    state.board.save_marks(marks).await?;
-    Ok(Json(RenewalsAnswer { items }).into_response())
+    let RenewalsBody { items, .. } = &ask;
+    let work = async {
+        let mut marks = Marks::new();
+        let mut answers = Vec::with_capacity(items.len());
+        for (item, lease) in items.iter().zip(wishes) {
+            let (renewed, error) = match renew(&state, item, lease, client, &mut marks).await {
+                Ok(renewed) => (Some(renewed), None),
+                Err(error) => (None, Some(error.to_string())),
+            };
+            answers.push(RenewalAnswer { renewed, error });
+        }
+        state.board.save_marks(marks).await?;
+        Ok(Json(RenewalsAnswer { items: answers }).into_response())
+    };
+    once.run(&state, &body.0, work).await
 }
 
 fn checked(i: usize, item: &RenewalBody<'_>) -> Result<Option<LeaseAsk>, Problem> {
@@ -233,14 +242,14 @@ fn checked(i: usize, item: &RenewalBody<'_>) -> Result<Option<LeaseAsk>, Problem
 
 async fn renew(
     state: &AppState,
-    item: RenewalBody<'_>,
+    item: &RenewalBody<'_>,
     lease: Option<LeaseAsk>,
     client: Option<&str>,
     marks: &mut Marks,
 ) -> Result<Renewed, AppError> {
     let name = item.limiter.as_str();
     let cell = match Name::try_from(name) {
-        Ok(name) if item.config.is_some() => find_or_create(state, &name, item.config).await?,
+        Ok(name) if item.config.is_some() => find_or_create(state, &name, item.config.clone()).await?,
         _ => state.board.find::<LimiterCell>(name)?,
     };
     let unused = |release: &ReleaseBody<'_>| release.unused_tokens.unwrap_or(Tokens::ZERO);

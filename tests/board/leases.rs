@@ -81,6 +81,19 @@ async fn what_was_spent_without_asking_is_missing_for_all() {
 }
 
 #[tokio::test]
+async fn what_was_spent_counts_once_under_one_key() {
+    let board = TestServer::start().await;
+    board.put("/v1/limiters/l", json!({ "requests_per_second": 1, "burst_size": 100 })).await;
+    for _ in 0..3 {
+        let request = board.http.post(format!("{}/v1/leases", board.url)).header("idempotency-key", "k");
+        let body = json!({ "client": "a", "items": [{ "limiter": "l", "spent_tokens": 30 }] });
+        let answer: Value = request.json(&body).send().await.unwrap().json().await.unwrap();
+        assert_eq!(answer["items"][0]["debited_tokens"], 30.0);
+    }
+    assert_eq!(available(&board).await, 70.0);
+}
+
+#[tokio::test]
 async fn leases_and_debts_survive_a_crash() {
     let board = TestServer::start().await;
     let limit =

@@ -99,10 +99,12 @@ class GuardOperations(Core):
         )
         return self._json("POST", at("limiters", name, "lease"), body)
 
-    def leases_renew(self, items: list[Json], *, client: str | None = None) -> Json:
+    def leases_renew(
+        self, items: list[Json], *, client: str | None = None, idempotency_key: str | None = None
+    ) -> Json:
         """End leases of many limiters, count what was spent without one, lease anew."""
         body = given(items=items, client=client or self._settings.client)
-        return self._json("POST", "/v1/leases", body)
+        return self._json("POST", "/v1/leases", body, headers=once(idempotency_key))
 
     def limiter_release(self, name: str, spec: Spec) -> Json:
         """Give back what is left of a lease."""
