@@ -73,7 +73,7 @@ def declare(server: Server) -> None:
         list(pool.map(lambda i: server.ask("PUT", f"/v1/breakers/{name(i)}", spec), range(BREAKERS)))
 
 
-def change(address: str, stop) -> None:
+def change(address: str, stop: object) -> None:
     """Make the next breakers fail, ten times a second. Runs in a process of its own."""
     connection = http.client.HTTPConnection(address)
 

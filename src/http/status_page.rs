@@ -27,9 +27,6 @@ use crate::{
     },
 };
 
-/// How often a browser looks again, in seconds.
-const REFRESH: &str = "30";
-
 pub(super) fn routes() -> Router<AppState> {
     Router::new().route("/status", get(status))
 }
@@ -57,7 +54,6 @@ fn render(page: &StatusPage, report: &HealthReport) -> Markup {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                meta http-equiv="refresh" content=(REFRESH);
                 title { (page.title) ": " (all_together(overall)) }
                 link rel="icon" href=(asset(icon(overall))) type="image/svg+xml";
                 link rel="stylesheet" href=(asset("style/theme.css"));
@@ -70,7 +66,10 @@ fn render(page: &StatusPage, report: &HealthReport) -> Markup {
                     ul {
                         @for name in &page.checks { (row(name, report.checks.get(name.as_str()))) }
                     }
-                    p.asof { "As of " (report.timestamp.strftime("%Y-%m-%d %H:%M:%S UTC")) }
+                    p.asof {
+                        "As of " (report.timestamp.strftime("%Y-%m-%d %H:%M:%S UTC")) ". "
+                        a href="/status" { "Look again" }
+                    }
                 }
             }
         }

@@ -114,3 +114,58 @@ def test_arrow_keys_go_from_breaker_to_breaker(server: Server, page: Page) -> No
     expect(tile(page, "b")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("b")
+
+
+def test_a_server_that_says_nothing_any_more_is_noticed(
+    server: Server, page: Page, complaints: Complaints
+) -> None:
+    complaints.expected += ["Failed to load resource", "ERR_"]
+    page.clock.install()
+    page.goto(server.url)
+    expect(page.locator(".connection")).to_have_text("Live")
+    server.freeze()
+    page.clock.fast_forward(34_000)
+    expect(page.locator(".connection")).to_have_text("Disconnected")
+    expect(page.locator(".away")).to_contain_text("What you see is as of")
+    server.thaw()
+    page.get_by_role("button", name="Try now").click()
+    expect(page.locator(".connection")).to_have_text("Live")
+
+
+def test_what_can_not_be_read_is_said(server: Server, page: Page, complaints: Complaints) -> None:
+    complaints.expected.append("status of 503")
+    server.ask("PUT", "/v1/breakers/kraken", {"failure_threshold": 1})
+    page.goto(server.url)
+    expect(page.get_by_role("heading", level=1)).to_have_text("All is well")
+    problem = {"code": "storage_unavailable", "detail": "the disk takes nothing"}
+    page.route("**/v1/gates?*", lambda route: route.fulfill(status=503, json=problem))
+    server.fail("kraken", 1)
+    expect(page.locator(".away")).to_contain_text("gates as of")
+    expect(page.locator(".away")).to_contain_text("the disk takes nothing")
+    page.unroute("**/v1/gates?*")
+    expect(page.locator(".away")).to_have_count(0)
+
+
+def test_a_newer_page_is_offered_after_an_update_of_the_server(
+    server: Server, page: Page, complaints: Complaints
+) -> None:
+    complaints.expected += ["Failed to load resource", "ERR_"]
+    page.goto(server.url)
+    expect(page.locator(".connection")).to_have_text("Live")
+    expect(page.locator(".away")).to_have_count(0)
+    newer = {"etag": 'W/"0123456789abcdef"'}
+    page.route(
+        "**/",
+        lambda route: route.fulfill(headers=newer) if route.request.method == "HEAD" else route.continue_(),
+    )
+    server.kill()
+    expect(page.locator(".connection")).to_have_text("Disconnected")
+    server.start()
+    expect(page.locator(".away")).to_contain_text("newer page")
+
+
+def test_the_focus_goes_along_to_another_view(server: Server, page: Page) -> None:
+    page.goto(server.url)
+    page.get_by_role("link", name="Limiters", exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_be_focused()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Limiters")

@@ -3,11 +3,10 @@
 import { all, at, get } from "./api.js";
 import { useEffect, useState } from "./html.js";
 import { listen } from "./live.js";
+import { soon } from "./pace.js";
 import { session } from "./session.js";
 import { Store } from "./store.js";
 
-/** Changes are shown ten times a second at most. */
-const SHOW_MS = 100;
 /** Events that come together are answered by one look. */
 const LOOK_MS = 120;
 /** So many resources are looked at one by one; for more, the list is read. */
@@ -28,6 +27,7 @@ export class Collection {
     this.error = null;
     /** Grows with every change that is shown. */
     this.shown = new Store(0);
+    this.show = () => this.shown.set(this.shown.value + 1);
     this.dirty = new Set();
     this.stale = true;
     this.users = new Map();
@@ -62,10 +62,7 @@ export class Collection {
   }
 
   changed() {
-    this.showing ??= setTimeout(() => {
-      this.showing = null;
-      this.shown.set(this.shown.value + 1);
-    }, SHOW_MS);
+    soon(this.show);
   }
 
   #heard(event) {

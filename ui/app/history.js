@@ -3,6 +3,7 @@
 import { all } from "./api.js";
 import { useEffect, useState } from "./html.js";
 import { listen } from "./live.js";
+import { soon } from "./pace.js";
 import { Store } from "./store.js";
 
 /** For each name at most so many changes are remembered. */
@@ -21,6 +22,7 @@ export class History {
     /** Since when everything is known. */
     this.from = Date.now();
     this.shown = new Store(0);
+    this.show = () => this.shown.set(this.shown.value + 1);
     this.loaded = false;
     listen({ event: (event) => this.#heard(event), anew: () => { if (this.loaded) this.load(); } });
   }
@@ -37,7 +39,7 @@ export class History {
       this.changes = new Map();
       for (const event of items.reverse()) this.#add(event);
       this.from = complete || !items.length ? from : Date.parse(items[0].at);
-      this.shown.set(this.shown.value + 1);
+      this.show();
     } catch {
       // The connection's state says so, and it is read anew when that is back.
     }
@@ -46,7 +48,7 @@ export class History {
   #heard(event) {
     if (!this.loaded || event.resource !== this.resource) return;
     this.#add(event);
-    this.showing ??= setTimeout(() => { this.showing = null; this.shown.set(this.shown.value + 1); }, 200);
+    soon(this.show);
   }
 
   #add(event) {
@@ -57,11 +59,6 @@ export class History {
     changes.push({ at, event, ...this.state(event.data) });
     if (changes.length > MOST) changes.shift();
     this.changes.set(event.name, changes);
-  }
-
-  /** The last change of a name, if it was lately. */
-  last(name) {
-    return this.changes.get(name)?.at(-1);
   }
 
   /**

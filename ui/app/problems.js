@@ -7,13 +7,15 @@ const LEVELS = { critical: "bad", error: "bad", warning: "warn", info: "note" };
 /** The board's own metrics, and which label names the resource. */
 const OWN = { fuseboard_breaker_open: "breaker", fuseboard_check_red: "check", fuseboard_schedule_missed: "schedule" };
 
-export function problems({ breakers, checks, gates, alerts, limiters, schedules, lastChange }) {
+/** `changesOf` gives what is known of a breaker's last changes, as `History` has them. */
+export function problems({ breakers, checks, gates, alerts, limiters, schedules, changesOf }) {
   const { own, other } = sortAlerts(alerts);
+  const began = beginnings(breakers, checks);
   const found = [
     ...other.map(alertProblem),
-    ...breakers.flatMap((breaker) => breakerProblem(breaker, own, lastChange)),
+    ...breakers.flatMap((breaker) => breakerProblem(breaker, own, changesOf?.(breaker.name) ?? [])),
     ...checks.flatMap((check) => checkProblem(check, own)),
-    ...gates.flatMap(gateProblem),
+    ...gates.flatMap((gate) => gateProblem(gate, began)),
     ...limiters.flatMap(limiterProblem),
     ...schedules.flatMap((schedule) => scheduleProblem(schedule, own)),
   ];
@@ -62,17 +64,31 @@ function ruleOf({ details, threshold_id: id }) {
 
 const BREAKER_STATES = { open: "bad", forced_open: "bad", half_open: "warn", disabled: "note", metrics_only: "note" };
 
-function breakerProblem(breaker, own, lastChange) {
+function breakerProblem(breaker, own, changes) {
   const gravity = BREAKER_STATES[breaker.state];
   if (!gravity) return [];
   const alert = own.get(`breaker ${breaker.name}`);
-  const why = lastChange?.(breaker.name)?.event.data;
+  const why = opening(changes)?.event.data;
   return [{
     kind: "breaker", name: breaker.name, href: `#/breakers/${encodeURIComponent(breaker.name)}`, gravity,
-    state: breaker.state, since: breaker.state_changed_at, alert, quiet: isQuiet(alert),
+    state: breaker.state, since: brokenSince(breaker, changes), alert, quiet: isQuiet(alert),
     text: why?.reason || causeText(why?.cause, breaker), reporter: reportedBy(breaker, why),
     retryAfter: breaker.retry_after_seconds,
   }];
+}
+
+/** What time does by itself, which is nobody's report. */
+const BY_ITSELF = ["timeout_elapsed", "half_open_timeout", "ttl_elapsed"];
+
+/** The last change that somebody or something caused. */
+function opening(changes) {
+  return changes.findLast(({ event }) => !BY_ITSELF.includes(event.data.cause)) ?? changes.at(-1);
+}
+
+/** When it was last closed, through all its states since; when the present one began if that is not known. */
+function brokenSince(breaker, changes) {
+  const left = changes.findLast(({ before }) => before === "closed");
+  return left && changes.at(-1).after !== "closed" ? left.event.at : breaker.state_changed_at;
 }
 
 const CAUSES = {
@@ -109,12 +125,22 @@ function checkProblem(check, own) {
   }];
 }
 
-function gateProblem(gate) {
+/** Since when breakers and checks are as they are, by kind and name. */
+function beginnings(breakers, checks) {
+  const began = new Map();
+  for (const { name, state_changed_at: at } of breakers) began.set(`breaker ${name}`, at);
+  for (const { name, changed_at: at } of checks) began.set(`check ${name}`, at);
+  return began;
+}
+
+function gateProblem(gate, began) {
   if (gate.verdict.allowed) return [];
+  // It is closed since the first of what closes it has been so, as far as that is known.
+  const since = gate.verdict.blocking.map(({ kind, name }) => began.get(`${kind} ${name}`)).filter(Boolean).sort()[0] ?? null;
   const [worst, ...others] = gate.verdict.blocking;
   const more = others.length ? ` and ${others.length} more` : "";
   return [{
-    kind: "gate", name: gate.name, href: "#/gates", gravity: "bad", state: "closed", since: null,
+    kind: "gate", name: gate.name, href: "#/gates", gravity: "bad", state: "closed", since,
     text: worst ? `${worst.name}: ${worst.message}${more}` : "closed", reporter: worst ? `by ${worst.kind} ${worst.name}` : "",
   }];
 }

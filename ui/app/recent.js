@@ -3,14 +3,13 @@
 import { get } from "./api.js";
 import { useEffect } from "./html.js";
 import { listen } from "./live.js";
+import { soon } from "./pace.js";
 import { Store, useStore } from "./store.js";
 
 const MOST = 100;
-const SHOW_MS = 250;
 
 const recent = new Store([]);
 let waiting = [];
-let showing = null;
 let loaded = false;
 
 async function load() {
@@ -24,17 +23,18 @@ async function load() {
   }
 }
 
+function show() {
+  const known = new Set(recent.value.map((one) => one.id));
+  const fresh = waiting.filter((one) => !known.has(one.id)).reverse();
+  waiting = [];
+  recent.set([...fresh, ...recent.value].slice(0, MOST));
+}
+
 listen({
   event(event) {
     if (!loaded) return;
     waiting.push(event);
-    showing ??= setTimeout(() => {
-      showing = null;
-      const known = new Set(recent.value.slice(0, MOST).map((one) => one.id));
-      const fresh = waiting.filter((one) => !known.has(one.id)).reverse();
-      waiting = [];
-      recent.set([...fresh, ...recent.value].slice(0, MOST));
-    }, SHOW_MS);
+    soon(show);
   },
   anew() {
     if (loaded) load();

@@ -1,6 +1,6 @@
 // The frame around the views: header, navigation, state of the connection.
 
-import { html, useEffect, useState } from "./html.js";
+import { html, useEffect, useRef, useState } from "./html.js";
 import { connection, retry } from "./live.js";
 import { Dialog } from "./parts/dialog.js";
 import { State } from "./parts/basics.js";
@@ -12,6 +12,7 @@ import { useStore } from "./store.js";
 import { clock, span, useNow } from "./time.js";
 import { applyTheme, theme } from "./themes.js";
 import { useSituation } from "./situation.js";
+import { outdated } from "./version.js";
 import { VIEWS, viewOf } from "./views.js";
 import { Login } from "./views/login.js";
 
@@ -24,12 +25,13 @@ export function Shell() {
 
 function Frame() {
   const situation = useSituation();
+  const old = useStore(connection).state === "lost";
   return html`
     <a class="skip" href="#main" onClick=${skip}>Skip to content</a>
     <${Header} situation=${situation} />
     <div class="frame">
       <${Navigation} situation=${situation} />
-      <main id="main"><${Lost} /><${View} situation=${situation} /></main>
+      <main id="main" class=${old ? "is-old" : ""}><${Lost} /><${Unread} situation=${situation} /><${Outdated} /><${View} situation=${situation} /></main>
     </div>
     <${Dialog} /><${Toasts} />`;
 }
@@ -67,6 +69,19 @@ function Connection() {
     <span class="lamp" aria-hidden="true"></span>${text}</span>`;
 }
 
+/** Says what could not be read although there is a connection. */
+function Unread({ situation: { unread } }) {
+  if (!unread.length) return null;
+  return html`<div class="away" role="alert"><p><strong>Not all could be read.</strong>
+    ${unread.map(({ name, at, message }) => html` ${name} as of ${at ? clock(at) : "never"}: ${message}.`)} Trying again by itself.</p></div>`;
+}
+
+function Outdated() {
+  if (!useStore(outdated)) return null;
+  return html`<div class="away mild" role="status"><p>The server has a newer page than this one.</p>
+    <button type="button" class="button" onClick=${() => location.reload()}>Load it</button></div>`;
+}
+
 /** Says that what is shown is old. */
 function Lost() {
   const { state, since } = useStore(connection);
@@ -91,6 +106,17 @@ function Navigation({ situation }) {
   </ul></nav>`;
 }
 
+/** Who goes to another view begins at its top, with the keyboard and the screen reader, too. */
+function useArrival(address, shown) {
+  const last = useRef(address);
+  useEffect(() => {
+    if (!shown || last.current === address) return;
+    last.current = address;
+    scrollTo(0, 0);
+    document.querySelector("main h1")?.focus({ preventScroll: true });
+  }, [address, shown]);
+}
+
 /** The view of the address, loaded when it is first needed. */
 function View({ situation }) {
   const { parts, search } = useStore(route);
@@ -105,7 +131,8 @@ function View({ situation }) {
     );
     return () => { here = false; };
   }, [wanted]);
-  useEffect(() => { scrollTo(0, 0); }, [parts.join("/")]);
+  const shown = loaded.wanted === wanted && !loaded.failed;
+  useArrival(parts.join("/"), shown);
   if (!wanted) return html`<h1>Not found</h1><p>There is no such view. <a href="#/">To the overview</a></p>`;
   if (loaded.wanted !== wanted) return html`<p class="placeholder" aria-busy="true">Loading…</p>`;
   if (loaded.failed) {

@@ -17,7 +17,7 @@ export function useSituation() {
   const { state } = useStore(connection);
   const found = problems({
     ...Object.fromEntries(Object.entries(COLLECTIONS).map(([name, collection]) => [name, collection.values()])),
-    lastChange: (name) => breakerHistory.last(name),
+    changesOf: (name) => breakerHistory.changes.get(name),
   });
   const known = Object.values(COLLECTIONS).every((collection) => collection.loadedAt);
   const status = overall(found);
@@ -32,7 +32,9 @@ export function useSituation() {
   counts.alert = alerts.values().filter((alert) => !alert.acknowledged && !alert.silenced_by && !alert.muted_by).length;
   if (counts.alert) grave.alert = "bad";
   useEffect(() => show(state === "lost" ? "grey" : known ? status : "grey", state, broken, loud.length), [state, known, status, broken, loud.length]);
-  return { found, known, status, broken, loud: loud.length, counts, grave };
+  const unread = Object.entries(COLLECTIONS).filter(([, { error }]) => error && error.status !== 0 && error.status !== 401)
+    .map(([name, { loadedAt: at, error }]) => ({ name, at, message: error.message }));
+  return { found, known, unread, status, broken, loud: loud.length, counts, grave };
 }
 
 /** In the title and the icon, for who looks at another tab. */

@@ -1,8 +1,7 @@
 // Small things that all views are made of.
 
 import { html } from "../html.js";
-import { session } from "../session.js";
-import { may } from "../session.js";
+import { may, session } from "../session.js";
 import { useStore } from "../store.js";
 
 /** The shape of each tone, so that none is told by colour alone. */
@@ -97,14 +96,22 @@ export function Select({ label, value, options, onChange }) {
   </select></label>`;
 }
 
-/** A table; `columns` are `[title, cell, class]`. Scrolls sideways where it has no room. */
+/**
+ * A table; `columns` are `[title, cell, class]`. On a phone each row is a block with the titles beside its cells, so the roles are
+ * said: browsers forget them with the layout.
+ */
 export function Table({ label, columns, rows, rowKey, rowClass }) {
-  return html`<div class="scroll" tabindex="0" role="region" aria-label=${label}><table>
-    <thead><tr>${columns.map(([title, , name]) => html`<th key=${title} scope="col" class=${name}>${title}</th>`)}</tr></thead>
-    <tbody>${rows.map((row) => html`<tr key=${rowKey(row)} class=${rowClass?.(row)}>
-      ${columns.map(([title, cell, name]) => html`<td key=${title} class=${name}>${cell(row)}</td>`)}
+  return html`<div class="scroll" tabindex="0" role="region" aria-label=${label}><table role="table">
+    <thead role="rowgroup"><tr role="row">${columns.map(([title, , name]) => html`<th key=${title} role="columnheader" scope="col" class=${name}>${title}</th>`)}</tr></thead>
+    <tbody role="rowgroup">${rows.map((row) => html`<tr key=${rowKey(row)} role="row" class=${rowClass?.(row)}>
+      ${columns.map(([title, cell, name]) => html`<td key=${title} role="cell" data-title=${title} class=${name}>${inCell(cell(row))}</td>`)}
     </tr>`)}</tbody>
   </table></div>`;
+}
+
+/** Nothing at all where there is nothing, so that an empty cell is empty to the style sheet, too. */
+function inCell(content) {
+  return content === "" || content === null || content === undefined || content === false ? null : html`<div>${content}</div>`;
 }
 
 export function Json({ value, label }) {

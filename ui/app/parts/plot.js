@@ -3,6 +3,7 @@
 import { html, useEffect, useRef, useState } from "../html.js";
 import { theme } from "../themes.js";
 import { useStore } from "../store.js";
+import { clock } from "../time.js";
 
 const HEIGHT = 260;
 const LEAST_SECONDS = 60;
@@ -54,10 +55,12 @@ function options(names, width) {
     probe.style.color = `var(${variable})`;
     return getComputedStyle(probe).color;
   };
-  const axis = { stroke: colour("--muted"), grid: { stroke: colour("--line") }, ticks: { stroke: colour("--line") }, font: `12px ${style.getPropertyValue("--font")}` };
+  const axis = { stroke: colour("--muted"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line"), width: 1 }, font: `12px ${style.getPropertyValue("--font")}` };
   const series = names.map((name, i) => ({ label: name, stroke: colour(COLOURS[i]), dash: DASHES[i], width: 1.5, spanGaps: true, points: { show: false } }));
   probe.remove();
   // A single sample has no span of its own.
   const x = { range: ({ data: [times] }) => (times.length ? [Math.min(times[0], times.at(-1) - LEAST_SECONDS), times.at(-1)] : [0, 1]) };
-  return { width, height: HEIGHT, scales: { x }, series: [{}, ...series], axes: [axis, { ...axis, size: 64 }], legend: { show: names.length > 1 || names[0] !== "" } };
+  const time = { ...axis, space: 90, values: (_, splits) => splits.map((seconds) => clock(seconds * 1000)) };
+  const when = { value: (_, seconds) => (seconds === null ? "–" : clock(seconds * 1000)) };
+  return { width, height: HEIGHT, scales: { x }, series: [when, ...series], axes: [time, { ...axis, size: 64 }], legend: { show: names.length > 1 || names[0] !== "" } };
 }

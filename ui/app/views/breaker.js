@@ -43,7 +43,7 @@ export function Breaker({ parts: [, name] }) {
     </div>
     <div class="columns">
       <${Panel} title="Calls"><${Facts} facts=${facts(breaker)} /></${Panel}>
-      <${Panel} title="Failing clients"><${Reporters} breaker=${breaker} /></${Panel}>
+      <${Panel} title="Failing clients"><${Reporters} breaker=${breaker} opened=${transitions?.find(({ to }) => to === "open")} /></${Panel}>
       <${Panel} title="Configuration"><${Facts} facts=${configuration(breaker.config)} /></${Panel}>
     </div>
     <${Panel} title="Transitions" className="flush">
@@ -82,9 +82,12 @@ function facts({ metrics, in_flight: running }) {
   ];
 }
 
-function Reporters({ breaker }) {
+function Reporters({ breaker, opened }) {
   const { reporters, threshold, config } = breaker;
-  if (!reporters.length) return html`<p class="placeholder">No client has failed last.</p>`;
+  if (!reporters.length) {
+    const named = breaker.state === "closed" ? [] : opened?.reporters?.filter(Boolean) ?? [];
+    return named.length ? html`<p>Opened by failures of <span class="name">${named.join(", ")}</span>.</p>` : html`<p class="sub">None fails now.</p>`;
+  }
   return html`<ul class="reporters">${reporters.map(({ client, failures }) => html`<li key=${client}>
       <span class="name">${client || "without a name"}</span>
       <${Meter} share=${failures / threshold} tone=${failures >= threshold ? "bad" : "warn"} label=${`${failures} of ${threshold}`} />

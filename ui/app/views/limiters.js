@@ -73,7 +73,7 @@ const COLUMNS = [
   ["State", ({ blocked_seconds: blocked, waiting }) => (blocked
     ? html`<${State} state="blocked" text=${`blocked for ${span(blocked)}`} />`
     : waiting ? html`<${State} state="waiting" tone="warn" text=${`${count(waiting)} waiting`} />` : html`<${State} state="free" tone="good" />`), "nowrap"],
-  ["Held", ({ in_use: held }) => number(held), "number"],
+  ["Held", ({ in_use: held }) => number(Math.round(held * 10) / 10), "number"],
   ["Clients", ({ live_clients: clients }) => count(clients), "number"],
   ["Requests", ({ total_requests: total }) => count(total), "number"],
   ["Throttled", ({ throttled_requests: n, throttle_rate: rate }) => `${count(n)} (${percent(rate)})`, "number"],

@@ -30,6 +30,7 @@ export function Login() {
     <form onSubmit=${submit} class="panel">
       <h1>Sign in</h1>
       <p>This board needs a token. One that may only read sees everything and changes nothing.</p>
+      <input type="text" name="username" autocomplete="username" value="fuseboard" hidden readonly />
       <div class="field">
         <label for="token">Token</label>
         <input id="token" name="token" type="password" autocomplete="current-password" required autofocus value=${secret}

@@ -34,8 +34,8 @@ export function action({ config: { action: { kind, backup_type: type, url } } })
 
 const COLUMNS = [
   ["Schedule", ({ name }) => html`<a href=${link("schedules", name)}>${name}</a>`, "name"],
-  ["Does", (schedule) => action(schedule), "wide"],
-  ["When", (schedule) => html`<span class="name">${timing(schedule)}</span>`, "nowrap"],
+  ["Does", (schedule) => action(schedule), "said"],
+  ["When", (schedule) => timing(schedule), "name"],
   ["Last run", ({ last_run: run, running }) => (running.length
     ? html`<${State} state="running" />`
     : run ? html`<${State} state=${run.status} /> <span class="sub"><${Ago} at=${run.finished_at ?? run.scheduled_for} short=${true} /></span>` : html`<span class="none">not yet</span>`), "nowrap"],
