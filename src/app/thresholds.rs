@@ -189,6 +189,14 @@ pub struct Observed<'a> {
     pub value: f64,
 }
 
+/// What happened, where the board knows.
+#[derive(Clone, Copy, Debug)]
+struct Told<'a> {
+    text: &'a str,
+    /// Whether it just happened. What is only found again says less than an alert that was raised at the time.
+    is_news: bool,
+}
+
 /// What thresholds found.
 #[derive(Debug, Default)]
 struct Found {
@@ -247,7 +255,7 @@ impl Board {
         }
     }
 
-    fn look(&self, observed: &Observed<'_>, told: Option<&str>, found: &mut Found) {
+    fn look(&self, observed: &Observed<'_>, told: Option<Told<'_>>, found: &mut Found) {
         for cell in self.watched.looking_at(observed.metric) {
             cell.observe(self, observed, told, found);
         }

@@ -45,6 +45,11 @@ async fn a_breaker_that_opens_is_an_alert_until_it_is_closed() {
     board.fail("x", "a", 1).await;
     let board = board.crash().await;
     assert_eq!(firing(&board).await, one("breaker_open", json!({ "breaker": "x" })));
+    let message = &shown(&board, "").await[0].3;
+    assert_eq!(
+        message, "breaker x is open: calls are refused (failure_threshold)",
+        "found again, not told again"
+    );
     board.advance(61.0);
     let call = board.enter("x", "a").await;
     board.report(&call, "success").await;

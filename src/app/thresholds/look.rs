@@ -3,7 +3,7 @@
 use std::sync::{Arc, atomic::Ordering};
 
 use super::{
-    Found, Observed, ThresholdCell,
+    Found, Observed, ThresholdCell, Told,
     decision::{Decision, Held, Inner, RETRY, message},
 };
 use crate::{
@@ -21,7 +21,7 @@ impl ThresholdCell {
         self: &Arc<Self>,
         board: &Board,
         observed: &Observed<'_>,
-        told: Option<&str>,
+        told: Option<Told<'_>>,
         found: &mut Found,
     ) {
         let mut inner = self.inner.lock();
@@ -65,8 +65,8 @@ impl ThresholdCell {
             .step(labels, held, |series, changes| series.advance(&timing, now, changes))
             .and_then(|_| {
                 held.value = Some(value);
-                if breaches {
-                    held.told = told.map(Into::into);
+                if breaches && (held.alert.is_none() || told.is_none_or(|told| told.is_news)) {
+                    held.told = told.map(|told| told.text.into());
                 }
                 decision.step(labels, held, |series, changes| series.observe(&timing, breaches, now, changes))
             });

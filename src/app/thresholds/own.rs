@@ -8,7 +8,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use super::{Found, Observed, ThresholdCell};
+use super::{Found, Observed, ThresholdCell, Told};
 use crate::{
     app::{Board, breakers::BreakerCell, checks::CheckCell, definitions::Resource, schedules::ScheduleCell},
     domain::{
@@ -89,6 +89,7 @@ impl Board {
             OwnMetric::BreakerOpen,
             || labels(&[("breaker", name.as_str())]),
             state.is_some_and(is_open),
+            !why.is_empty(),
             told,
         );
     }
@@ -101,7 +102,7 @@ impl Board {
             "" => format!("check {name} is {how}"),
             message => format!("check {name} is {how}: {message}"),
         };
-        self.own_observe(OwnMetric::CheckRed, || labels(&[("check", name.as_str())]), is_red, told);
+        self.own_observe(OwnMetric::CheckRed, || labels(&[("check", name.as_str())]), is_red, true, told);
     }
 
     pub(in crate::app) fn own_check_changed(&self, name: &Name, change: &CheckChanged) {
@@ -125,6 +126,7 @@ impl Board {
             OwnMetric::ScheduleMissed,
             || labels(&[("schedule", name.as_str())]),
             is_missed,
+            true,
             told,
         );
     }
@@ -133,7 +135,7 @@ impl Board {
     pub(in crate::app) fn own_backup(&self, id: &str, backup_type: &str, damage: &[String]) {
         let about = || labels(&[("backup", id), ("backup_type", backup_type)]);
         let told = || format!("backup {id} is damaged: {}", shortened(&damage.join("; ")));
-        self.own_observe(OwnMetric::BackupCorrupt, about, !damage.is_empty(), told);
+        self.own_observe(OwnMetric::BackupCorrupt, about, !damage.is_empty(), true, told);
     }
 
     fn own_observe(
@@ -141,6 +143,7 @@ impl Board {
         own: OwnMetric,
         labels: impl FnOnce() -> LabelSet,
         is_wrong: bool,
+        is_news: bool,
         told: impl FnOnce() -> String,
     ) {
         if !self.thresholds_watch(own.metric()) {
@@ -150,7 +153,8 @@ impl Board {
         let observed =
             Observed { metric: own.metric(), labels: &labels, value: f64::from(u8::from(is_wrong)) };
         let mut found = Found::default();
-        self.look(&observed, told.as_deref(), &mut found);
+        let told = told.as_deref().map(|text| Told { text, is_news });
+        self.look(&observed, told, &mut found);
         if found.refused.is_some() {
             self.watched.own.metrics[own as usize].store(true, Ordering::Release);
         }
