@@ -240,7 +240,15 @@ async fn numbers_are_taken_while_nothing_can_be_written_and_saved_afterwards() {
         let sample = json!({ "name": "done", "type": "counter" });
         board.post("/v1/metrics", json!({ "samples": [sample] })).await
     };
+    let is_saved = async |board: &Board, value: &str| {
+        let options = SqliteConnectOptions::new().filename(board.file("board.db")).read_only(true);
+        let mut other = options.connect().await.unwrap();
+        sqlx::query_scalar("SELECT value FROM series").fetch_one(&mut other).await.unwrap_or(String::new())
+            == value
+    };
     push(&board).await;
+    // Before that, nothing would have to be deleted from the disk.
+    eventually("the first snapshot", async || is_saved(&board, "1.0").await).await;
     board.may_write(false);
     let refused = async || board.put("/v1/breakers/refused").await.status() == 503;
     eventually("the refusal", refused).await;
@@ -250,13 +258,7 @@ async fn numbers_are_taken_while_nothing_can_be_written_and_saved_afterwards() {
     assert_eq!(push(&board).await["accepted"], 1);
     assert!(board.text("/v1/metrics").await.contains("\"done\":3.0"), "nothing is lost");
     board.may_write(true);
-    let saved = async || {
-        let options = SqliteConnectOptions::new().filename(board.file("board.db")).read_only(true);
-        let mut other = options.connect().await.unwrap();
-        sqlx::query_scalar("SELECT value FROM series").fetch_one(&mut other).await.unwrap_or(String::new())
-            == "3.0"
-    };
-    eventually("the snapshot", saved).await;
+    eventually("the snapshot", async || is_saved(&board, "3.0").await).await;
     let board = board.crash();
     assert!(board.text("/v1/metrics").await.contains("\"done\":3.0"));
 }
