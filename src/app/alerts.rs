@@ -27,7 +27,7 @@ pub use self::{
     external::ExternalAlert,
     restore::StoredAlerts,
     view::AlertView,
-    write::{AlertRows, AlertWrite, SeriesRow},
+    write::{AlertWrite, SeriesRow, add_rows},
 };
 pub(super) use restore::{read, restore};
 

@@ -50,7 +50,7 @@ pub struct Entry {
     /// The answer to store with it.
     pub answer: Option<StoredAnswer>,
     /// What it does to alerts and to the state of thresholds.
-    pub alerts: Option<Box<AlertWrite>>,
+    pub alerts: Option<Arc<AlertWrite>>,
 }
 
 #[derive(Clone, Debug)]
@@ -143,19 +143,19 @@ impl Journal {
 
     /// Records an event together with what it does to alerts: both are on disk or neither is.
     pub fn record_with(&self, new: &NewEvent<'_>, data: &impl Serialize, alerts: AlertWrite) -> i64 {
-        self.add(Some((new, raw(data))), None, Some(Box::new(alerts)))
+        self.add(Some((new, raw(data))), None, Some(Arc::new(alerts)))
     }
 
     /// Records what nobody is told of, in the order of events.
     pub fn record_silently(&self, alerts: AlertWrite) -> i64 {
-        self.add(None, None, Some(Box::new(alerts)))
+        self.add(None, None, Some(Arc::new(alerts)))
     }
 
     fn add(
         &self,
         event: Option<(&NewEvent<'_>, Box<RawValue>)>,
         answer: Option<StoredAnswer>,
-        alerts: Option<Box<AlertWrite>>,
+        alerts: Option<Arc<AlertWrite>>,
     ) -> i64 {
         let mut inner = self.inner.lock();
         let id = inner.next_id;

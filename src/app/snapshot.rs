@@ -13,7 +13,7 @@ use crate::domain::{Name, Time};
 
 pub(super) use self::{
     restore::{each, parsed, read, restore},
-    save::{check_rows, put_states, rows, text},
+    save::{check_rows, is_empty, put_states, rows},
 };
 
 /// How the last process stopped.

@@ -7,7 +7,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use super::{StoreError, Writer, lock::Lock, writer::WriterTask};
+use super::{StoreError, Writer, lock::Lock, sqlite::journal::journal_prepare, writer::WriterTask};
 use crate::clock::Clock;
 
 pub(super) static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
@@ -53,6 +53,7 @@ impl Store {
         pragma(&mut connection, "PRAGMA synchronous = NORMAL").await?;
         MIGRATIONS.run(&mut connection).await?;
         pragma(&mut connection, "PRAGMA synchronous = FULL").await?;
+        journal_prepare(&mut connection).await?;
         let readers = SqlitePoolOptions::new()
             .min_connections(0)
             .max_connections(4)

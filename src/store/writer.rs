@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 use sqlx::{ConnectOptions, Connection as _, sqlite::SqliteConnectOptions};
 use tokio::sync::{mpsc, oneshot};
 
-use super::StoreError;
+use super::{StoreError, sqlite::journal::journal_prepare};
 use crate::clock::Clock;
 
 /// The write connection that an operation is given.
@@ -44,12 +44,15 @@ struct Done {
 }
 
 trait Job: Send {
+    /// Whether it is one statement, which is a transaction by itself.
+    fn is_statement(&self) -> bool;
     fn run(self: Box<Self>, connection: &mut Connection) -> JobFuture<'_>;
     fn refuse(self: Box<Self>, error: StoreError);
 }
 
 struct Write<F, A, U> {
     operation: F,
+    is_statement: bool,
     apply: A,
     reply: oneshot::Sender<Result<U, StoreError>>,
 }
@@ -61,8 +64,12 @@ where
     F: for<'c> FnOnce(&'c mut Connection) -> WriteFuture<'c, T> + Send + 'static,
     A: FnOnce(T) -> U + Send + 'static,
 {
+    fn is_statement(&self) -> bool {
+        self.is_statement
+    }
+
     fn run(self: Box<Self>, connection: &mut Connection) -> JobFuture<'_> {
-        let Self { operation, apply, reply } = *self;
+        let Self { operation, apply, reply, .. } = *self;
         Box::pin(async move {
             // A caller that went away does not undo what is on disk: replies that nobody takes are dropped.
             match operation(connection).await {
@@ -193,7 +200,11 @@ impl Writer {
         A: FnOnce(T) -> U + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let job: Box<dyn Job> = Box::new(Write { operation, apply, reply });
+        self.queue(Box::new(Write { operation, is_statement: false, apply, reply }))?;
+        Ok(answer)
+    }
+
+    fn queue(&self, job: Box<dyn Job>) -> Result<(), StoreError> {
         self.health.depth.fetch_add(1, Ordering::Relaxed);
         self.queue.try_send(job).map_err(|e| {
             self.health.depth.fetch_sub(1, Ordering::Relaxed);
@@ -201,8 +212,7 @@ impl Writer {
                 mpsc::error::TrySendError::Full(_) => StoreError::QueueFull,
                 mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
             }
-        })?;
-        Ok(answer)
+        })
     }
 
     /// Like [`Writer::submit`], and waits for the answer.
@@ -223,6 +233,18 @@ impl Writer {
         F: for<'c> FnOnce(&'c mut Connection) -> WriteFuture<'c, T> + Send + 'static,
     {
         self.write_then(operation, |value| value).await
+    }
+
+    /// Like [`Writer::write`], for an operation that is one statement: when nothing else waits, it is the whole
+    /// transaction, without the ways to the connection's thread for its begin and its end.
+    pub async fn write_statement<T, F>(&self, operation: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Connection) -> WriteFuture<'c, T> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        self.queue(Box::new(Write { operation, is_statement: true, apply: |value| value, reply }))?;
+        answer.await.unwrap_or(Err(StoreError::Closed))
     }
 }
 
@@ -254,8 +276,13 @@ impl WriterTask {
         let start = self.clock.now();
         self.health.busy_since.store(start.as_nanos(), Ordering::Relaxed);
         let mut settles = Vec::with_capacity(operations);
+        let is_statement = operations == 1 && batch[0].is_statement();
         let mut jobs = batch.into_iter();
-        let result = self.transaction(&mut jobs, operations == 1, &mut settles).await;
+        let result = if is_statement {
+            self.statement(&mut jobs, &mut settles).await
+        } else {
+            self.transaction(&mut jobs, operations == 1, &mut settles).await
+        };
         if let Err(error) = &result {
             // After a failed write SQLite may have rolled back by itself, and a remounted or replaced
             // file is seen only by a new connection.
@@ -296,12 +323,36 @@ impl WriterTask {
         execute(connection, "COMMIT").await
     }
 
+    /// Runs the only job, which SQLite undoes by itself if it fails.
+    async fn statement(
+        &mut self,
+        jobs: &mut std::vec::IntoIter<Box<dyn Job>>,
+        settles: &mut Vec<Settle>,
+    ) -> Result<(), StoreError> {
+        let connection = self.connection().await?;
+        let Some(job) = jobs.next() else { return Ok(()) };
+        let done = job.run(connection).await;
+        settles.push(done.settle);
+        match done.failed {
+            None | Some(StoreError::Other(_)) => Ok(()),
+            Some(disk) => Err(disk),
+        }
+    }
+
     async fn begin(&mut self, statement: &'static str) -> Result<&mut Connection, StoreError> {
-        let mut connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => self.options.connect().await?,
+        let connection = self.connection().await?;
+        execute(connection, statement).await?;
+        Ok(connection)
+    }
+
+    async fn connection(&mut self) -> Result<&mut Connection, StoreError> {
+        let connection = if let Some(connection) = self.connection.take() {
+            connection
+        } else {
+            let mut connection = self.options.connect().await?;
+            journal_prepare(&mut connection).await?;
+            connection
         };
-        execute(&mut connection, statement).await?;
         Ok(self.connection.insert(connection))
     }
 }

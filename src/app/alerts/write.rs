@@ -7,8 +7,8 @@ use foldhash::HashMap;
 use crate::{
     domain::{LabelSet, Name, alert::Alert},
     store::{
-        Connection, StoreError,
-        sqlite::alerts::{alerts_put, series_forget, series_put},
+        StoreError,
+        sqlite::journal::{JournalRows, Place, array},
     },
 };
 
@@ -32,48 +32,29 @@ pub struct SeriesRow {
     pub state: Option<Box<serde_json::value::RawValue>>,
 }
 
-/// Several of them as the store takes them.
-#[derive(Clone, Debug)]
-pub struct AlertRows {
-    alerts: Option<String>,
-    series: Option<String>,
-    forgotten: Option<String>,
+/// Adds what they write, in the order in which they happened.
+pub fn add_rows<'a>(
+    rows: &mut JournalRows,
+    writes: impl Iterator<Item = &'a AlertWrite>,
+) -> Result<(), StoreError> {
+    let mut alerts = Vec::new();
+    let mut series: HashMap<(&Name, &LabelSet), _> = HashMap::default();
+    for write in writes {
+        if let Some((alert, _)) = &write.alert {
+            alerts.push(row(alert, rows.documents.add(alert)?));
+        }
+        series.extend(write.series.iter().map(|row| ((&row.threshold, &row.labels), &row.state)));
+    }
+    let kept: Vec<_> = series
+        .iter()
+        .filter_map(|((threshold, labels), state)| Some((threshold, labels, state.as_ref()?)))
+        .collect();
+    let forgotten: Vec<_> = series.iter().filter(|(_, state)| state.is_none()).map(|(key, _)| key).collect();
+    (rows.alerts, rows.series, rows.forgotten) = (array(&alerts)?, array(&kept)?, array(&forgotten)?);
+    Ok(())
 }
 
-impl AlertRows {
-    /// In the order in which they happened.
-    pub fn of<'a>(writes: impl Iterator<Item = &'a AlertWrite>) -> Result<Self, StoreError> {
-        let mut alerts = Vec::new();
-        let mut series: HashMap<(&Name, &LabelSet), _> = HashMap::default();
-        for write in writes {
-            alerts.extend(write.alert.as_ref().map(|(alert, _)| row(alert)));
-            series.extend(write.series.iter().map(|row| ((&row.threshold, &row.labels), &row.state)));
-        }
-        let kept: Vec<_> = series
-            .iter()
-            .filter_map(|((threshold, labels), state)| Some((threshold, labels, state.as_ref()?)))
-            .collect();
-        let forgotten: Vec<_> =
-            series.iter().filter(|(_, state)| state.is_none()).map(|(key, _)| key).collect();
-        Ok(Self { alerts: text(&alerts)?, series: text(&kept)?, forgotten: text(&forgotten)? })
-    }
-
-    /// Writes them.
-    pub async fn put(&self, connection: &mut Connection) -> Result<(), StoreError> {
-        if let Some(rows) = &self.alerts {
-            alerts_put(connection, rows).await?;
-        }
-        if let Some(rows) = &self.series {
-            series_put(connection, rows).await?;
-        }
-        if let Some(rows) = &self.forgotten {
-            series_forget(connection, rows).await?;
-        }
-        Ok(())
-    }
-}
-
-fn row(alert: &Alert) -> impl serde::Serialize + use<'_> {
+fn row(alert: &Alert, (from, length): Place) -> impl serde::Serialize + use<'_> {
     let nanos = |at: jiff::Timestamp| i64::try_from(at.as_nanosecond()).unwrap_or(i64::MAX);
     (
         alert.id,
@@ -83,10 +64,7 @@ fn row(alert: &Alert) -> impl serde::Serialize + use<'_> {
         alert.state,
         nanos(alert.started_at),
         alert.resolved_at.map(nanos),
-        alert,
+        from,
+        length,
     )
-}
-
-fn text<T: serde::Serialize>(rows: &[T]) -> Result<Option<String>, StoreError> {
-    if rows.is_empty() { Ok(None) } else { Ok(Some(serde_json::to_string(rows)?)) }
 }

@@ -5,17 +5,19 @@ use std::{collections::HashMap, sync::Arc};
 use super::Entry;
 use crate::{
     app::{
-        Board,
-        alerts::AlertRows,
+        Board, alerts,
         breakers::BreakerCell,
         checks::CheckCell,
         definitions::Resource,
         limiters::LimiterCell,
-        snapshot::{check_rows, put_states, rows, text},
+        snapshot::{check_rows, is_empty, put_states, rows},
     },
     store::{
         StoreError,
-        sqlite::{events, idempotency},
+        sqlite::{
+            idempotency,
+            journal::{JournalRows, array, journal_put},
+        },
     },
 };
 
@@ -60,23 +62,21 @@ impl Board {
             (BreakerCell::KIND, rows(&breakers, |cell| (cell.name(), cell.save()))),
             (LimiterCell::KIND, rows(&limiters, |cell| (cell.name(), cell.save()))),
         ];
-        let events: Vec<_> = entries
-            .iter()
-            .filter_map(|entry| entry.event.as_ref())
-            .map(|e| (e.id, e.at, e.kind, e.resource, &e.name, &e.data))
-            .collect();
-        let events = text(&events)?;
-        let alerts = AlertRows::of(entries.iter().filter_map(|entry| entry.alerts.as_deref()))?;
+        let rows = journal_rows(entries)?;
         let answers: Vec<_> = entries.iter().filter_map(|entry| entry.answer.clone()).collect();
+        if answers.is_empty() && checks.is_empty() && states.iter().all(|(_, rows)| is_empty(rows)) {
+            return self
+                .store
+                .writer
+                .write_statement(move |connection| Box::pin(journal_put(connection, rows)))
+                .await;
+        }
         let created_at = self.clock.wall().as_second();
         self.store
             .writer
             .write(move |connection| {
                 Box::pin(async move {
-                    if events.len() > 2 {
-                        events::events_add(connection, &events).await?;
-                    }
-                    alerts.put(connection).await?;
+                    journal_put(connection, rows).await?;
                     put_states(connection, &states).await?;
                     put_states(connection, &[check_rows(&checks)]).await?;
                     for stored in answers {
@@ -92,4 +92,17 @@ impl Board {
             })
             .await
     }
+}
+
+/// The events and what happened to alerts.
+fn journal_rows(entries: &[Entry]) -> Result<JournalRows, StoreError> {
+    let mut rows = JournalRows::default();
+    let mut events = Vec::with_capacity(entries.len());
+    for event in entries.iter().filter_map(|entry| entry.event.as_deref()) {
+        let (from, length) = rows.documents.add(&event.data)?;
+        events.push((event.id, event.at, event.kind, event.resource, &event.name, from, length));
+    }
+    rows.events = array(&events)?;
+    alerts::add_rows(&mut rows, entries.iter().filter_map(|entry| entry.alerts.as_deref()))?;
+    Ok(rows)
 }

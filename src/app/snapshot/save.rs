@@ -17,7 +17,11 @@ use crate::{
     domain::Name,
     store::{
         Connection, StoreError,
-        sqlite::{alerts::series_put as threshold_series_put, board, series, states},
+        sqlite::{
+            board,
+            journal::{JournalRows, array, journal_put},
+            series, states,
+        },
     },
 };
 
@@ -112,7 +116,7 @@ pub(super) async fn save_all(board: &Arc<Board>, stop: Option<Stop>, shift: i64)
     } else {
         board.thresholds.all().iter().flat_map(|cell| cell.rows()).collect()
     };
-    let series = text(&series)?;
+    let series = JournalRows { series: array(&series)?, ..JournalRows::default() };
     let origin = text(&board.clock.origin())?;
     let stop = stop.as_ref().map(text).transpose()?;
     board
@@ -129,7 +133,7 @@ pub(super) async fn save_all(board: &Arc<Board>, stop: Option<Stop>, shift: i64)
                 if let Some(groups) = groups {
                     groups.write(connection).await?;
                 }
-                threshold_series_put(connection, &series).await?;
+                journal_put(connection, series).await?;
                 board::board_put(connection, "origin", &origin).await?;
                 if let Some(stop) = stop {
                     board::board_put(connection, "stop", &stop).await?;
@@ -162,11 +166,16 @@ pub(in crate::app) async fn put_states(
     states: &[(&'static str, String)],
 ) -> Result<(), StoreError> {
     for (kind, rows) in states {
-        if rows.len() > 2 {
+        if !is_empty(rows) {
             states::states_put(connection, kind, kind, rows).await?;
         }
     }
     Ok(())
+}
+
+/// Whether a JSON array has nothing in it.
+pub(in crate::app) const fn is_empty(rows: &str) -> bool {
+    rows.len() <= 2
 }
 
 /// A JSON array of `[name, state]`, from states that are JSON already.
@@ -198,6 +207,6 @@ fn take<R>(dirty: &parking_lot::Mutex<Vec<Arc<R>>>) -> Vec<Arc<R>> {
     dirty.drain(..count).collect()
 }
 
-pub(in crate::app) fn text(value: &impl Serialize) -> Result<String, StoreError> {
+pub(super) fn text(value: &impl Serialize) -> Result<String, StoreError> {
     Ok(serde_json::to_string(value)?)
 }

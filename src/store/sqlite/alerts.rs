@@ -21,22 +21,6 @@ pub struct AlertFilter {
     pub until: Option<i64>,
 }
 
-/// Stores alerts as they are now. `rows` is a JSON array of
-/// `[id, metric_name, threshold_id, level, state, started_at, resolved_at, document]`; the last row of an alert counts.
-pub async fn alerts_put(connection: &mut Connection, rows: &str) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO alerts (id, metric_name, threshold_id, level, state, started_at, resolved_at, document)
-         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value -> 7
-         FROM json_each(?1) WHERE true
-         ON CONFLICT DO UPDATE SET level = excluded.level, state = excluded.state,
-                                   resolved_at = excluded.resolved_at, document = excluded.document",
-    )
-    .bind(rows)
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
 /// The largest id that any alert ever had, or zero.
 pub async fn alert_last_id(connection: &mut Connection) -> Result<i64, StoreError> {
     Ok(sqlx::query_scalar("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'alerts'")
@@ -66,31 +50,6 @@ pub async fn alerts_resolved_since(
     .bind(limit)
     .fetch_all(connection)
     .await?)
-}
-
-/// Stores where series stand. `rows` is a JSON array of `[threshold, labels, state]`.
-pub async fn series_put(connection: &mut Connection, rows: &str) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO threshold_series (threshold, labels, state)
-         SELECT value ->> 0, value ->> 1, value -> 2 FROM json_each(?1) WHERE true
-         ON CONFLICT DO UPDATE SET state = excluded.state",
-    )
-    .bind(rows)
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// Forgets series. `rows` is a JSON array of `[threshold, labels]`.
-pub async fn series_forget(connection: &mut Connection, rows: &str) -> Result<(), StoreError> {
-    sqlx::query(
-        "DELETE FROM threshold_series
-         WHERE (threshold, labels) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?1))",
-    )
-    .bind(rows)
-    .execute(connection)
-    .await?;
-    Ok(())
 }
 
 /// Where all series stand: threshold, labels, state; by threshold.

@@ -21,21 +21,6 @@ pub struct EventRow {
     pub data: String,
 }
 
-/// Adds many at once; `rows` is a JSON array of `[id, at, kind, resource, name, data]`.
-/// Rows that are there already are left alone, so a repeated write is harmless.
-pub async fn events_add(connection: &mut Connection, rows: &str) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO events (id, at, kind, resource, name, data)
-         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value -> 5
-         FROM json_each(?1) WHERE true
-         ON CONFLICT DO NOTHING",
-    )
-    .bind(rows)
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
 /// The largest id, or zero.
 pub async fn event_last_id(connection: &mut Connection) -> Result<i64, StoreError> {
     Ok(sqlx::query_scalar("SELECT coalesce(max(id), 0) FROM events").fetch_one(connection).await?)

@@ -10,6 +10,7 @@ pub mod definitions;
 pub mod events;
 pub mod facts;
 pub mod idempotency;
+pub mod journal;
 pub mod notification_log;
 pub mod notifications;
 pub mod objects;
