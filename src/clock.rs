@@ -49,6 +49,12 @@ impl Clock {
         })))
     }
 
+    /// Whether it moves only when a test says so.
+    #[must_use]
+    pub fn is_manual(&self) -> bool {
+        matches!(self.0, Source::Manual(_))
+    }
+
     /// Steady time.
     #[must_use]
     pub fn now(&self) -> Time {

@@ -245,6 +245,14 @@ impl Board {
         Ok(answer)
     }
 
+    /// The server was away until now: what clients spend before they notice is counted.
+    pub fn await_clients(&self) {
+        let now = self.clock.now();
+        for cell in self.limiters.all() {
+            cell.lock(self).await_clients(now);
+        }
+    }
+
     /// While the disk fails, what needs it is refused before anything is taken: its answer could not leave, and its
     /// tokens would be lost.
     pub(super) fn disk_bears(&self, limiter: &Limiter, tokens: Tokens) -> Result<(), AppError> {

@@ -8,6 +8,8 @@ use crate::domain::Time;
 
 const SPAN: Duration = Duration::from_mins(1);
 const MAX_CLIENTS: usize = 10_000;
+/// So many are remembered over a restart.
+const MAX_SAVED: usize = 1000;
 
 /// Clients seen lately, in two generations: at least the last minute, at most the last two.
 #[derive(Clone, Debug)]
@@ -18,18 +20,32 @@ pub(super) struct Clients {
     since: Time,
     /// The last one seen, in this generation.
     last: Option<u64>,
-    /// How many there were before a restart, which come back one after another.
-    before: u32,
 }
 
 impl Clients {
     pub(super) fn new(now: Time) -> Self {
-        Self { current: HashSet::default(), previous: HashSet::default(), since: now, last: None, before: 0 }
+        Self { current: HashSet::default(), previous: HashSet::default(), since: now, last: None }
     }
 
-    /// After a restart: so many are expected back.
-    pub(super) fn expecting(now: Time, before: u32) -> Self {
-        Self { before, ..Self::new(now) }
+    /// After a restart: those who were there before are expected back.
+    pub(super) fn expecting(now: Time, before: Vec<u64>) -> Self {
+        Self { previous: before.into_iter().take(MAX_SAVED).collect(), ..Self::new(now) }
+    }
+
+    /// Nobody has been seen any more; they still count as live. Who they are, as far as that is remembered.
+    pub(super) fn lose_sight(&mut self) -> Vec<u64> {
+        let seen = mem::take(&mut self.current);
+        self.previous.extend(seen);
+        self.last = None;
+        self.known()
+    }
+
+    /// Those of the last minutes, as far as that many are saved.
+    pub(super) fn known(&self) -> Vec<u64> {
+        let mut known: Vec<u64> =
+            self.current.iter().chain(&self.previous).copied().take(MAX_SAVED).collect();
+        known.sort_unstable();
+        known
     }
 
     pub(super) fn seen(&mut self, now: Time, client: u64) {
@@ -46,12 +62,7 @@ impl Clients {
 
     pub(super) fn live(&mut self, now: Time) -> u32 {
         self.advance(now);
-        self.known()
-    }
-
-    /// As of the last time that somebody was seen or counted.
-    pub(super) fn known(&self) -> u32 {
-        u32::try_from(self.len()).unwrap_or(u32::MAX).max(self.before)
+        u32::try_from(self.len()).unwrap_or(u32::MAX)
     }
 
     fn len(&self) -> usize {
@@ -64,7 +75,6 @@ impl Clients {
             return;
         }
         self.previous = mem::take(&mut self.current);
-        self.before = 0;
         if age >= SPAN * 2 {
             self.previous = HashSet::default();
         }

@@ -39,7 +39,7 @@ impl Mark {
     }
 }
 
-/// A limiter as it is stored: complete but for who its clients are.
+/// A limiter as it is stored: complete.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SavedLimiter {
     config: LimiterConfig,
@@ -51,9 +51,11 @@ pub struct SavedLimiter {
     granted: u128,
     mark: Mark,
     stats: LimiterStats,
-    /// How many clients used it: until they are back, shares are as if they were.
-    #[serde(default)]
-    live_clients: u32,
+    /// Who used it lately, and until when those who are not back may spend their share.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    clients: Vec<u64>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    absent: Vec<u64>,
 }
 
 impl SavedLimiter {
@@ -118,7 +120,8 @@ impl Limiter {
             granted: self.granted,
             mark: self.mark,
             stats: self.stats,
-            live_clients: self.clients.known(),
+            clients: self.clients.known(),
+            absent: self.absent.iter().copied().collect(),
         }
     }
 
@@ -154,6 +157,7 @@ impl Limiter {
         if !clean {
             limiter.assume_the_worst(now, long);
         }
+        limiter.await_clients(now);
         limiter
     }
 
@@ -165,7 +169,8 @@ impl Limiter {
         self.obligations = saved.obligations;
         self.granted = saved.granted;
         self.stats = saved.stats;
-        self.clients = Clients::expecting(now, saved.live_clients);
+        self.clients = Clients::expecting(now, saved.clients);
+        self.absent = saved.absent.into_iter().collect();
     }
 
     /// Applies a configuration that changed at an unknown moment after the limiter was saved: at the moment that

@@ -42,26 +42,9 @@ impl Limiter {
         self.stats
     }
 
-    /// Notes that the client uses this limiter.
-    pub fn seen(&mut self, now: Time, client: u64) {
-        let now = now.max(self.now);
-        self.clients.seen(now, client);
-    }
-
     /// How many distinct clients were seen in the last minute, or up to one before.
     pub fn live_clients(&mut self, now: Time) -> u32 {
         let now = now.max(self.now);
         self.clients.live(now)
-    }
-
-    /// What one client may spend on its own while it does not reach the server: tokens per second, for
-    /// `concurrency` permits at once. None while nobody may spend anything.
-    pub fn fallback_share(&mut self, now: Time) -> Option<f64> {
-        if self.blocked_until(now).is_some() {
-            return None;
-        }
-        let clients = f64::from(self.live_clients(now).max(1));
-        let whole = self.config.sustained_rate().unwrap_or_else(|| self.config.capacity().as_f64());
-        Some(whole / clients)
     }
 }

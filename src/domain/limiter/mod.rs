@@ -4,6 +4,7 @@
 //! do, the limit holds. A refusal consumes nothing. A refusal's `retry_after` is honest: then the same request is
 //! granted if nobody else acts, and a nanosecond before it is not.
 
+mod absent;
 mod bucket;
 mod clients;
 mod concurrency;
@@ -18,7 +19,7 @@ mod sliding;
 mod tests;
 mod text;
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -95,6 +96,8 @@ pub struct Limiter {
     mark: Mark,
     stats: LimiterStats,
     clients: Clients,
+    /// Clients that may still be spending their share without asking, each under a lease of its own name.
+    absent: BTreeSet<u64>,
 }
 
 impl Limiter {
@@ -114,6 +117,7 @@ impl Limiter {
             mark: Mark::NONE,
             stats: LimiterStats::default(),
             clients: Clients::new(now),
+            absent: BTreeSet::new(),
         }
     }
 
@@ -251,7 +255,7 @@ impl Limiter {
         span: Duration,
     ) -> Result<Lease, Denied> {
         let now = self.tick(now);
-        self.clients.seen(now, client);
+        self.seen(now, client);
         let min = min.max(Tokens::from_micros(1));
         let ready = self.ready_within(now, now, min, Duration::ZERO).and_then(|_| self.room_for_a_hold(now));
         self.count_request(ready.is_err());

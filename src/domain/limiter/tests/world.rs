@@ -117,7 +117,7 @@ impl World {
         let now = self.time();
         self.limiter.waiting(now);
         let mut state = serde_json::to_value(self.limiter.save()).expect("a value");
-        for shown in ["stats", "live_clients"] {
+        for shown in ["stats", "clients"] {
             state.as_object_mut().expect("an object").remove(shown);
         }
         state
