@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import logging
+import os
 import random
 import sys
 import time
@@ -24,6 +25,7 @@ from .errors import FuseboardError, FuseboardUnavailable, problem
 from .operations.core import at
 from .outbox import MAX_WAITING, Flight, Outbox, Outcome
 from .presence import Presence
+from .replica import Cell, Replica
 from .rounds import Rounds
 from .settings import Settings, client_id
 from .specs import CircuitBreakerConfig, RateLimiterConfig
@@ -63,17 +65,20 @@ class Board:
         self.outbox = Outbox()
         self.presence = Presence()
         self.alone = Alone(self.settings, self.presence)
+        self.replica = Replica(self)
         self.rounds = Rounds(self)
         self.courier = Courier(self.rounds)
         self._ready = False
         self._declared: set[tuple[str, str]] = set()
         self._releases: deque[tuple[str, str]] = deque(maxlen=MAX_WAITING)
+        self._spends: tuple[str, bytes] | None = None
         if isinstance(self.transport, HttpTransport):
             self.transport.gate = self._gate
             self.transport.on_orphan = self.courier.wake
 
     def after_fork(self) -> None:
         """In the child: another client, with nothing pending and nothing known."""
+        self.replica.abandon()
         if self.settings.client is None:
             self.client = client_id()
         self._start_afresh()
@@ -82,6 +87,7 @@ class Board:
         """Send what is pending, then end the background thread and the connections."""
         self.flush()
         self.rounds.last()
+        self.replica.stop()
         self.is_default = False
         self.courier.stop()
         self.transport.close()
@@ -96,6 +102,27 @@ class Board:
 
     # a breaker, with the limiters in front of it
 
+    def decides_alone(self, *configs: CircuitBreakerConfig | RateLimiterConfig) -> bool:
+        """Whether calls of these are decided without asking: all of them must be."""
+        mode = self.settings.mode
+        return all((config.mode or mode) == "local" for config in configs)
+
+    def admit(self, ask: Ask, cell: Cell | None = None) -> Permit | None:
+        """A permit by what is known here, ``Refused`` likewise; ``None`` if the server is to be asked."""
+        if not self.decides_alone(ask.breaker, *ask.limiters):
+            return None
+        if not self._ready:
+            self._get_ready()
+        return self.replica.admit(ask, cell)
+
+    def take(self, limiter: RateLimiterConfig, cell: Cell | None = None) -> bool:
+        """A token that was leased; if there is none the server is to be asked."""
+        if not self.decides_alone(limiter):
+            return False
+        if not self._ready:
+            self._get_ready()
+        return self.replica.take(limiter, cell)
+
     def begin(self, ask: Ask) -> Steps[Permit]:
         """A permit for one call, after the wait that the limiters impose; ``Refused`` by an open breaker."""
         if not self._ready:
@@ -104,7 +131,7 @@ class Board:
         refusals = 0
         while True:
             if self.presence.away:
-                self._gate_if_strict()
+                self._gate_if_denied(ask.breaker, *ask.limiters)
                 permit = yield from self.alone.begin(ask)
                 if permit is not None:
                     return permit
@@ -144,6 +171,8 @@ class Board:
         permit = Permit(local, decision.get("call_id"), None, urgent)
         wait = decision.get("wait_seconds") or 0.0
         if wait > 0:
+            for limiter in ask.limiters:
+                self.alone.promise(limiter.name, wait)
             try:
                 yield Sleep(wait)
             except BaseException:
@@ -171,8 +200,16 @@ class Board:
 
     def note(self, permit: Permit, outcome: str, seconds: float, error: str | None = None) -> bool:
         """Record an outcome without waiting; whether it should be sent at once. Safe in finalisers."""
+        if permit.span is not None:
+            permit.span.ended(outcome, seconds, error)
+            return False
         if permit.local is not None:
-            permit.breaker.settle(permit.local, outcome)
+            was = permit.breaker.settle(permit.local, outcome)
+            replica = self.replica.breaker(permit.breaker.name)
+            if replica is not None and was == "counted":
+                replica.alone(outcome, seconds, error)
+            elif replica is not None and was == "recovered":
+                replica.recovered_alone()
             return False
         permit.breaker.tally(outcome)
         if permit.call_id is None:
@@ -199,7 +236,7 @@ class Board:
         path = at("limiters", limiter.name, "acquire")
         while True:
             if self.presence.away:
-                self._gate_if_strict()
+                self._gate_if_denied(limiter)
                 got = yield from self.alone.wait(limiter, tokens, patience)
                 if got is not None:
                     return Grant(got, None)
@@ -224,6 +261,7 @@ class Board:
             if decision.get("allowed"):
                 wait = decision.get("wait_seconds") or 0.0
                 if wait > 0:
+                    self.alone.promise(limiter.name, wait)
                     yield Sleep(wait)
                 return Grant(True, decision.get("lease_id"))
             if patience is not None:
@@ -262,7 +300,7 @@ class Board:
             told = UNKNOWN if answer.status == 404 else fields(answer)
         except FuseboardUnavailable as error:
             self.outbox.put_back(flight)
-            self._lost(error)
+            self.found_away(error)
             return None
         except BaseException:
             self.outbox.put_back(flight)
@@ -288,19 +326,40 @@ class Board:
         if not isinstance(error, Gated) and self.presence.lost(error.retry_after_seconds):
             logger.warning("fuseboard: the server is away, deciding locally: %s", error)
             self.alone.begin_afresh()
+            self.replica.lost()
             self.courier.wake()
 
-    def _lost(self, error: FuseboardUnavailable) -> None:
-        self.found_away(error)
-        if self.settings.on_unavailable == "raise":
-            raise error
+    def ask_for(self, request: Request) -> Steps[dict[str, Any] | None]:
+        """The fields of an answer to a request that no caller waits for."""
+        return (yield from self._send(request))
+
+    def tell_spends(self) -> bool:
+        """Before the server decides again: what was spent without it. Whether it has been told."""
+        for _ in range(3):
+            if self._spends is None:
+                spent = self.alone.take_spent()
+                if not spent:
+                    return True
+                items = [{"limiter": name, "spent_tokens": tokens} for name, tokens in spent.items()]
+                body = encode({"client": self.client, "items": items[:1000]})
+                self._spends = (os.urandom(16).hex(), body.encode("ascii"))
+            key, payload = self._spends
+            request = Request("POST", "/v1/leases", payload, headers={"idempotency-key": key})
+            try:
+                answer = self.transport.request(request)
+            except FuseboardUnavailable:
+                return False
+            if answer.status >= 500:
+                return False
+            self._spends = None
+        return True
 
     def _gate(self) -> None:
         if self.presence.away:
             raise Gated("the server is away")
 
-    def _gate_if_strict(self) -> None:
-        if self.settings.on_unavailable == "raise":
+    def _gate_if_denied(self, *configs: CircuitBreakerConfig | RateLimiterConfig) -> None:
+        if any(self.alone.policy(config) in ("deny", "raise") for config in configs):
             self._gate()
 
     def _get_ready(self) -> None:
@@ -333,6 +392,8 @@ class Board:
                 return
             if answer is None or answer is UNKNOWN:
                 return
+        if self.replica.is_followed:
+            yield from self.replica.report(patience)
 
     def _landing(self, patience: float) -> Steps[None]:
         """Wait for what other threads are sending."""
@@ -357,7 +418,11 @@ class Board:
     def reset(self, config: CircuitBreakerConfig) -> Steps[dict[str, Any] | None]:
         """Close a breaker for everyone; ``None`` if the server has none of that name."""
         self.alone.breaker(config).reset()
-        return (yield from self._ask("POST", at("breakers", config.name, "reset")))
+        told = yield from self._ask("POST", at("breakers", config.name, "reset"))
+        replica = self.replica.breaker(config.name)
+        if replica is not None and told is not None:
+            replica.hear(told, self.replica.fresh_until)
+        return told
 
     def _ask(self, method: str, path: str) -> Steps[dict[str, Any] | None]:
         if not self._ready:
@@ -370,7 +435,7 @@ class Board:
         try:
             answer = yield Request(method, path, body)
         except FuseboardUnavailable as error:
-            self._lost(error)
+            self.found_away(error)
             raise
         assert isinstance(answer, Response)
         if answer.status == 404:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from .local import LocalBreaker
+from .spans import Span
 from .specs import CircuitBreakerConfig, RateLimiterConfig
 
 GUARDED_PATIENCE_SECONDS = 5.0
@@ -61,15 +62,22 @@ class Ask:
 class Permit:
     """Leave for one call. Its outcome must be reported."""
 
-    __slots__ = ("breaker", "call_id", "local", "urgent")
+    __slots__ = ("breaker", "call_id", "local", "span", "urgent")
 
     def __init__(
-        self, breaker: LocalBreaker, call_id: str | None, local: int | None, urgent: bool = False
+        self,
+        breaker: LocalBreaker,
+        call_id: str | None,
+        local: int | None,
+        urgent: bool = False,
+        span: Span | None = None,
     ) -> None:
         self.breaker = breaker
         self.call_id = call_id
         self.local = local
         self.urgent = urgent
+        # admitted by this process, by what the server had told
+        self.span = span
 
 
 class Grant:

@@ -24,9 +24,12 @@ class Duties(Protocol):
     def pending(self) -> bool:
         """Whether something waits to be done."""
 
+    def doze(self) -> float | None:
+        """How long to sleep when nothing is; ``None`` until somebody wakes it."""
+
 
 class Courier:
-    """Runs the duties every 50 ms while there are any, and sleeps otherwise.
+    """Runs the duties every 50 ms while there are any, at once when it is woken, and sleeps otherwise.
 
     ``wake`` may be called from finalisers: ``SimpleQueue.put`` is re-entrant.
     """
@@ -71,16 +74,23 @@ class Courier:
                 time.sleep(0.5)
             quiet = 0 if busy else quiet + 1
             if quiet < IDLE_ROUNDS:
-                time.sleep(FLUSH_SECONDS)
-                self._drain()
+                self._rest(FLUSH_SECONDS)
                 continue
             self.idle = True
             # what was added between the last round and this line has not rung; look once more
-            if not self._duties.pending():
-                self._bell.get()
+            woken = self._duties.pending() or self._rest(self._duties.doze())
             self.idle = False
             self._drain()
-            quiet = 0
+            quiet = 0 if woken else IDLE_ROUNDS
+
+    def _rest(self, seconds: float | None) -> bool:
+        """Sleep; whether somebody rang."""
+        try:
+            self._bell.get(timeout=seconds)
+        except Empty:
+            return False
+        self._drain()
+        return True
 
     def _drain(self) -> None:
         with contextlib.suppress(Empty):

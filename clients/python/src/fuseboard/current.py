@@ -6,7 +6,7 @@ import os
 import threading
 
 from .board import Board, _boards
-from .settings import OnUnavailable, settings_from
+from .settings import Mode, OnUnavailable, settings_from
 
 _lock = threading.Lock()
 _board: Board | None = None
@@ -33,12 +33,15 @@ def configure(
     client: str | None = None,
     on_unavailable: OnUnavailable | None = None,
     fallback_peers: int | None = None,
+    mode: Mode | None = None,
+    stale_after: float | None = None,
 ) -> None:
     """Set where the board is and how it is used, for the whole process; may be called again.
 
     What is not given comes from the environment (``FUSEBOARD_URL``, ``FUSEBOARD_TOKEN``,
     ``FUSEBOARD_CLIENT``, ``FUSEBOARD_TIMEOUT``, ``FUSEBOARD_CONNECT_TIMEOUT``,
-    ``FUSEBOARD_ON_UNAVAILABLE``, ``FUSEBOARD_FALLBACK_PEERS``), then from the defaults. Does not connect.
+    ``FUSEBOARD_ON_UNAVAILABLE``, ``FUSEBOARD_FALLBACK_PEERS``, ``FUSEBOARD_MODE``,
+    ``FUSEBOARD_STALE_AFTER``), then from the defaults. Does not connect.
     """
     global _board
     settings = settings_from(
@@ -49,6 +52,8 @@ def configure(
         client=client,
         on_unavailable=on_unavailable,
         fallback_peers=fallback_peers,
+        mode=mode,
+        stale_after=stale_after,
     )
     made = Board(settings)
     made.is_default = True

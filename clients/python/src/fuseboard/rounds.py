@@ -12,6 +12,8 @@ from .transport import Request
 if TYPE_CHECKING:
     from .board import Board
 
+DOZE_SECONDS = 0.5
+
 logger = logging.getLogger("fuseboard")
 
 
@@ -43,9 +45,10 @@ class Rounds:
                 self._probe()
             self._chores()
             return True
-        busy = bool(board.outbox)
-        if busy:
+        busy = bool(board.outbox) or board.replica.is_busy
+        if busy or board.replica.is_followed:
             self._quietly(board.report(0.0))
+            self._quietly(board.replica.renew())
         self._quietly(board.release_rest())
         return self._chores() or busy
 
@@ -55,6 +58,10 @@ class Rounds:
             self._board.is_default and any(chore.pending() for chore in chores)
         )
 
+    def doze(self) -> float | None:
+        """In local mode nobody rings for a success: it is looked for now and then."""
+        return DOZE_SECONDS if self._board.replica.is_followed else None
+
     def _chores(self) -> bool:
         board = self._board
         left = [chore.round(board, False) for chore in chores] if board.is_default else []
@@ -63,8 +70,11 @@ class Rounds:
     def last(self) -> None:
         """Before the end: outcomes and all chores, as far as the server lets."""
         board = self._board
-        if board.outbox:
+        board.transport.finish_orphans()
+        if board.outbox or board.replica.is_followed:
             self._quietly(board.report())
+        if board.replica.is_followed:
+            self._quietly(board.replica.renew(last=True))
         for chore in chores if board.is_default else ():
             try:
                 chore.round(board, True)
@@ -75,6 +85,10 @@ class Rounds:
         try:
             self._board.transport.request(Request("GET", "/livez"))
         except FuseboardUnavailable:
+            self._board.presence.still_away()
+            return
+        # before anybody is granted anything anew
+        if not self._board.tell_spends():
             self._board.presence.still_away()
             return
         self._board.presence.back()

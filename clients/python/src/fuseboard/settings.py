@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 from urllib.parse import urlsplit
 
-OnUnavailable = Literal["local", "raise"]
+Mode = Literal["strict", "local"]
+OnUnavailable = Literal["local", "allow", "deny", "raise"]
 
 DEFAULT_URL = "http://127.0.0.1:7077"
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_.:-]+")
@@ -19,11 +20,12 @@ _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_.:-]+")
 class Settings:
     """Where the board is and how long to wait for it. Durations are seconds.
 
-    ``timeout`` bounds one whole exchange on an open connection, ``connect_timeout`` the connecting,
-    name resolution included. ``on_unavailable`` says what a guarded call does while the server is
-    away: ``local`` decides in this process, ``raise`` raises ``FuseboardUnavailable``.
-    ``fallback_peers`` divides a limiter's rate while the server is away and has never told this
-    process its fair share: the number of processes that use it.
+    ``timeout`` bounds one whole exchange on an open connection, ``connect_timeout`` the connecting, name
+    resolution included. ``mode`` says who decides: ``strict`` asks the server for each call, ``local`` goes
+    by what the server told last, for ``stale_after`` at most. ``on_unavailable`` says what a guarded call
+    does while the server is away: ``local`` decides in this process, ``allow`` lets it pass, ``deny`` (or
+    ``raise``) raises ``FuseboardUnavailable``. ``fallback_peers`` divides a limiter's rate while the server
+    is away and has never told this process its fair share: the number of processes that use it.
     """
 
     url: str = DEFAULT_URL
@@ -33,6 +35,8 @@ class Settings:
     client: str | None = None
     on_unavailable: OnUnavailable = "local"
     fallback_peers: int = 1
+    mode: Mode = "strict"
+    stale_after: float = 3.0
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)
@@ -48,6 +52,10 @@ class Settings:
             raise ValueError("timeouts must be positive")
         if self.on_unavailable not in get_args(OnUnavailable):
             raise ValueError(f"on_unavailable must be one of {get_args(OnUnavailable)}")
+        if self.mode not in get_args(Mode):
+            raise ValueError(f"mode must be one of {get_args(Mode)}")
+        if not 1.5 <= self.stale_after <= 60:
+            raise ValueError("stale_after must be from 1.5 to 60: the server is heard of once a second")
         if self.fallback_peers < 1:
             raise ValueError("fallback_peers must be at least 1")
 
@@ -61,6 +69,8 @@ def settings_from(
     client: str | None = None,
     on_unavailable: OnUnavailable | None = None,
     fallback_peers: int | None = None,
+    mode: Mode | None = None,
+    stale_after: float | None = None,
 ) -> Settings:
     """Argument over environment (``FUSEBOARD_URL``, ``FUSEBOARD_TOKEN``, …) over default."""
     env = os.environ.get
@@ -78,6 +88,8 @@ def settings_from(
         fallback_peers=(
             fallback_peers if fallback_peers is not None else int(env("FUSEBOARD_FALLBACK_PEERS") or 1)
         ),
+        mode=mode or env("FUSEBOARD_MODE") or "strict",  # type: ignore[arg-type]
+        stale_after=stale_after if stale_after is not None else float(env("FUSEBOARD_STALE_AFTER") or 3.0),
     )
 
 

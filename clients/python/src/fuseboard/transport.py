@@ -179,7 +179,7 @@ class HttpTransport(Transport):
         timeout = request.timeout or self.settings.timeout
         for _ in range(2):
             if connection is None:
-                connection = self._connect()
+                connection = self.connect()
             reader = ResponseReader()
             deadline = time.monotonic() + timeout
             try:
@@ -232,7 +232,8 @@ class HttpTransport(Transport):
         self._local = threading.local()
         self._async.close()
 
-    def _connect(self) -> Connection:
+    def connect(self) -> Connection:
+        """A new connection; ``FuseboardUnavailable`` if there is none within ``connect_timeout``."""
         deadline = time.monotonic() + self.settings.connect_timeout
         error: Exception | str = "the name has no address"
         try:

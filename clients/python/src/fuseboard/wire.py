@@ -59,7 +59,7 @@ class Target:
         self.port = parts.port or (443 if self.tls else 80)
         self._prefix = parts.path.rstrip("/")
         shown = f"[{self.host}]" if ":" in self.host else self.host
-        fixed = f" HTTP/1.1\r\nhost: {shown}:{self.port}\r\naccept: application/json\r\n"
+        fixed = f" HTTP/1.1\r\nhost: {shown}:{self.port}\r\n"
         if token:
             fixed += f"authorization: Bearer {token}\r\n"
         self._fixed = fixed
@@ -71,6 +71,8 @@ class Target:
         if _LINE_BREAKS.search(path):
             raise ValueError(f"not a request path: {path!r}")
         head = f"{method} {self._prefix}{path}{self._fixed}"
+        if headers is None or "accept" not in headers:
+            head += "accept: application/json\r\n"
         if headers:
             for name, value in headers.items():
                 if "\r" in value or "\n" in value:

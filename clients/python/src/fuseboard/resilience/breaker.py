@@ -13,6 +13,7 @@ from ..board import Board
 from ..current import board
 from ..errors import FuseboardUnavailable
 from ..operations.core import at
+from ..settings import Mode, OnUnavailable
 from ..specs import CircuitBreakerConfig, Exceptions
 from .guarding import Guard, guarded
 
@@ -93,7 +94,7 @@ class CircuitBreaker:
         try:
             found = on.run(on.read(at("breakers", self.name)))
         except FuseboardUnavailable:
-            if on.settings.on_unavailable == "raise":
+            if on.alone.policy(self.config) in ("deny", "raise"):
                 raise
             return self._local_state(on)
         if found is None:
@@ -152,6 +153,8 @@ def circuit_breaker(
     half_open_max_calls: int = 3,
     *,
     expected_exception: Exceptions | None = None,
+    mode: Mode | None = None,
+    on_unavailable: OnUnavailable | None = None,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Decorate a plain or a coroutine function with the breaker of that name.
 
@@ -168,7 +171,10 @@ def circuit_breaker(
         ),
     )
     expected = expected_exception or breaker.config.expected_exception
-    guard = Guard(breaker.config, expected)
+    config = breaker.config
+    if mode is not None or on_unavailable is not None:
+        config = dataclasses.replace(config, mode=mode, on_unavailable=on_unavailable)
+    guard = Guard(config, expected)
 
     def decorate(func: Callable[P, R]) -> Callable[P, R]:
         return guarded(func, guard)

@@ -11,7 +11,10 @@ from typing import Any, ParamSpec, TypeVar, cast
 from ..board import Board
 from ..calls import Ask, Permit, Refused
 from ..current import board
+from ..replica import Cell
+from ..spans import clock
 from ..specs import CircuitBreakerConfig, Exceptions, RateLimiterConfig
+from ..taps import SHUT
 from .errors import CircuitBreakerOpenError, MaxRetriesExceededError
 
 P = ParamSpec("P")
@@ -23,7 +26,7 @@ _MARK = "__fuseboard_guard__"
 class Guard:
     """A breaker, perhaps with limiters in front, and which exceptions count."""
 
-    __slots__ = ("ask", "expected")
+    __slots__ = ("ask", "cell", "expected")
 
     def __init__(
         self,
@@ -32,6 +35,7 @@ class Guard:
         limiters: tuple[RateLimiterConfig, ...] = (),
     ) -> None:
         self.ask = Ask(breaker, limiters)
+        self.cell = Cell()
         self.expected = expected
 
     def behind(self, limiter: RateLimiterConfig) -> Guard | None:
@@ -52,14 +56,16 @@ class Guard:
     def enter(self, on: Board) -> Permit:
         """A permit, or ``CircuitBreakerOpenError``."""
         try:
-            return on.run(on.begin(self.ask))
+            permit = on.admit(self.ask, self.cell)
+            return permit if permit is not None else on.run(on.begin(self.ask))
         except Refused as refusal:
             raise _open_error(refusal) from None
 
     async def enter_async(self, on: Board) -> Permit:
         """The same for coroutines."""
         try:
-            return await on.run_async(on.begin(self.ask))
+            permit = on.admit(self.ask, self.cell)
+            return permit if permit is not None else await on.run_async(on.begin(self.ask))
         except Refused as refusal:
             raise _open_error(refusal) from None
 
@@ -102,21 +108,56 @@ class Guard:
 
 
 def guarded(func: Callable[P, R], guard: Guard) -> Callable[P, R]:
-    """The function under the guard; recognisable for a ``rate_limit`` directly around it."""
+    """The function under the guard; recognisable for a ``rate_limit`` directly around it.
+
+    In local mode most calls go no further than these few lines, which take no lock and look up no name: the
+    breaker's door must be open, then a leased token be taken, which says itself until when it may be used.
+    """
     wrapper: Callable[P, R]
+    cell, judge = guard.cell, guard.judge
     if is_coroutine_function(func):
         coroutine_function = cast(Callable[P, Awaitable[Any]], func)
 
         @functools.wraps(func)
         async def call_async(*args: P.args, **kwargs: P.kwargs) -> Any:
-            return await guard.call_async(coroutine_function, args, kwargs)
+            span = cell.span
+            started = clock()
+            if not (started < span.fresh and started < cell.tap.take()):
+                return await guard.call_async(coroutine_function, args, kwargs)
+            try:
+                result = await coroutine_function(*args, **kwargs)
+            except BaseException as error:
+                span.ended(judge(error), clock() - started, _describe(error))
+                raise
+            took = clock() - started
+            if took < span.slow_after:
+                span.busy += took
+                span.ok()
+            else:
+                span.ended("success", took)
+            return result
 
         wrapper = cast(Callable[P, R], call_async)
     else:
 
         @functools.wraps(func)
         def call(*args: P.args, **kwargs: P.kwargs) -> R:
-            return guard.call(func, args, kwargs)
+            span = cell.span
+            started = clock()
+            if not (started < span.fresh and started < cell.tap.take()):
+                return guard.call(func, args, kwargs)
+            try:
+                result = func(*args, **kwargs)
+            except BaseException as error:
+                span.ended(judge(error), clock() - started, _describe(error))
+                raise
+            took = clock() - started
+            if took < span.slow_after:
+                span.busy += took
+                span.ok()
+            else:
+                span.ended("success", took)
+            return result
 
         wrapper = call
     setattr(wrapper, _MARK, (wrapper, func, guard))
@@ -137,18 +178,26 @@ def guard_of(func: Callable[..., Any]) -> tuple[Callable[..., Any], Guard] | Non
 
 def limited(func: Callable[P, R], limiter: RateLimiterConfig) -> Callable[P, R]:
     """The function behind a limiter alone."""
+    cell = Cell()
+    cell.tap = SHUT
     if is_coroutine_function(func):
         coroutine_function = cast(Callable[P, Awaitable[Any]], func)
 
         @functools.wraps(func)
         async def call_async(*args: P.args, **kwargs: P.kwargs) -> Any:
-            return await limited_call_async(limiter, coroutine_function, args, kwargs)
+            if clock() < cell.tap.take():
+                return await coroutine_function(*args, **kwargs)
+            return await limited_call_async(limiter, coroutine_function, args, kwargs, cell)
 
         return cast(Callable[P, R], call_async)
 
     @functools.wraps(func)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        if clock() < cell.tap.take():
+            return func(*args, **kwargs)
         on = board()
+        if on.take(limiter, cell):
+            return func(*args, **kwargs)
         lease = on.run(on.acquire(limiter)).lease_id
         if lease is None:
             return func(*args, **kwargs)
@@ -168,10 +217,11 @@ async def limited_call_async(
     func: Callable[..., Any],
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
+    cell: Cell | None = None,
 ) -> Any:
     """Wait for a token, call, and await what the function returns if it can be awaited."""
     on = board()
-    lease = (await on.run_async(on.acquire(limiter))).lease_id
+    lease = None if on.take(limiter, cell) else (await on.run_async(on.acquire(limiter))).lease_id
     try:
         result = func(*args, **kwargs)
         if inspect.isawaitable(result):

@@ -10,6 +10,7 @@ from typing import Any, ParamSpec, TypeVar, overload
 from ..current import board
 from ..errors import FuseboardUnavailable
 from ..operations.core import at
+from ..settings import Mode, OnUnavailable
 from ..specs import RateLimiterConfig
 from .guarding import guard_of, guarded, limited, limited_call_async
 
@@ -34,12 +35,15 @@ class RateLimiter:
     async def acquire(self, tokens: float = 1.0) -> bool:
         """Take tokens if they are there now."""
         on = board()
+        if tokens == 1 and on.take(self.config):
+            return True
         return (await on.run_async(on.acquire(self.config, tokens, 0.0))).allowed
 
     async def wait_for_token(self, tokens: float = 1.0) -> None:
         """Take tokens, waiting for them as long as it takes."""
         on = board()
-        await on.run_async(on.acquire(self.config, tokens))
+        if not (tokens == 1 and on.take(self.config)):
+            await on.run_async(on.acquire(self.config, tokens))
 
     @overload
     async def call(self, func: Callable[P, Awaitable[R]], *args: P.args, **kwargs: P.kwargs) -> R: ...
@@ -61,7 +65,7 @@ class RateLimiter:
         try:
             found = on.run(on.read(at("limiters", self.name)))
         except FuseboardUnavailable:
-            if on.settings.on_unavailable == "raise":
+            if on.alone.policy(self.config) in ("deny", "raise"):
                 raise
             return {**self._unused(), "board_state": "local"}
         return self._unused() if found is None else {**self._unused(), **found}
@@ -96,7 +100,12 @@ def get_rate_limiter(name: str, config: RateLimiterConfig | None = None) -> Rate
 
 
 def rate_limit(
-    name: str, requests_per_second: float, burst_size: int | None = None
+    name: str,
+    requests_per_second: float,
+    burst_size: int | None = None,
+    *,
+    mode: Mode | None = None,
+    on_unavailable: OnUnavailable | None = None,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Decorate a plain or a coroutine function: each call waits for a token of the limiter of that name.
 
@@ -104,6 +113,8 @@ def rate_limit(
     refuses costs no token.
     """
     limiter = get_rate_limiter(name, RateLimiterConfig(name, requests_per_second, burst_size)).config
+    if mode is not None or on_unavailable is not None:
+        limiter = dataclasses.replace(limiter, mode=mode, on_unavailable=on_unavailable)
 
     def decorate(func: Callable[P, R]) -> Callable[P, R]:
         inside = guard_of(func)
