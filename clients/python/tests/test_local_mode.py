@@ -256,12 +256,34 @@ def test_calls_in_flight_are_asked_for_one_by_one(local: Server, name: str, clie
             inside[0] -= 1
 
     alone, both = rate_limit(name, 10)(work), rate_limit(name, 10)(circuit_breaker(name)(work))
+    current.board().replica.take(alone_config := get_rate_limiter(name).config)
+    eventually(lambda: current.board().replica._limiters[alone_config.name].may_lease is False)
+    eventually(lambda: client.limiter_get(name)["available_tokens"] == 2)
     threads = [threading.Thread(target=func) for func in (alone, both) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert most[0] <= 2
+
+
+def test_without_a_stream_each_call_is_asked_for(
+    local: Server, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    func = circuit_breaker(name)(lambda: 1)
+    warm(func)
+    replica = current.board().replica
+    monkeypatch.setattr(replica, "_path", lambda: "/v1/breakers")
+    stream = replica._stream
+    assert stream is not None
+    stream.close()
+    eventually(lambda: cell(func).span.fresh < 0)
+    assert not current.board().presence.away
+    seen = paths(monkeypatch)
+    assert (func(), func()) == (1, 1)
+    assert seen.count("/v1/calls") == 2
+    monkeypatch.undo()
+    warm(func)
 
 
 def test_idle_tokens_go_back(local: Server, name: str, client: fuseboard.Client) -> None:

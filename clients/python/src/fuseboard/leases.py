@@ -127,6 +127,11 @@ class LeasedLimiter:
         told = answer.get("lease")
         if not isinstance(told, dict):
             return
+        if answer.get("algorithm") == "concurrency":
+            self.may_lease = False
+            if told.get("lease_id"):
+                self._releases.append((str(told["lease_id"]), 0))
+            return
         now = clock()
         size = min(int(told.get("tokens") or 0), MAX_LEASE)
         span = float(told.get("expires_in_seconds") or 0.0)

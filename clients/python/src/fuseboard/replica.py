@@ -31,7 +31,7 @@ MAX_PATH = 48 * 1024
 """The longest path of the stream's request: what does not fit is asked for, call by call."""
 MAX_ITEMS = 1000
 AGAIN_SECONDS = 0.05
-REFUSED_SECONDS = 5.0
+REFUSED_SECONDS = 2.0
 """How long to wait after the server refused the stream, as with a wrong token."""
 
 logger = logging.getLogger("fuseboard")
@@ -167,6 +167,9 @@ class Replica:
                     thread.start()
                     self._thread = thread
                 return
+            names = [*self._breakers, *self._limiters]
+        if sum(map(len, names)) + len(names) > MAX_PATH or len(names) > MAX_ITEMS:
+            return  # there is no room for it on the stream
         self._bell.set()
         stream = self._stream
         if stream is not None:
@@ -225,13 +228,18 @@ class Replica:
             self._board.found_away(error)
             raise
         except (OSError, ProtocolError) as error:
-            missing = unavailable(self._board.settings.url, error)
-            self._board.found_away(missing)
-            raise missing from error
-        self._stream = stream
+            # something answers connections and gives no stream, such as a proxy: calls find out if it is more
+            raise FuseboardError(f"no stream of changes: {error or type(error).__name__}") from error
+        self._stream, heard = stream, False
         try:
             while not (self._stopped or self._board.presence.away or self._bell.is_set()):
-                events = stream.next()
+                try:
+                    events = stream.next()
+                except TimeoutError as error:
+                    if heard:
+                        raise
+                    raise FuseboardError("the stream of changes stays silent; is there a buffer?") from error
+                heard = True
                 self._heard_at = clock()
                 fresh = self.fresh_until
                 for kind, document in events:
