@@ -9,6 +9,7 @@
 //! - [`outbound`]: requests that the server makes itself.
 //! - [`tasks`]: what happens by itself.
 //! - [`server`]: wires it all and serves.
+#![cfg_attr(feature = "client", doc = "- [`client`]: guards calls of Rust services, by asking a server.")]
 //!
 //! Vocabulary: a *breaker* that is *open* refuses; a *call* is one guarded use of an upstream, with an *outcome*; a
 //! *permit* is the leave of one call and has a *lease*; an *event* is something that happened; a *mark* is a durable
@@ -17,6 +18,8 @@
 //! one execution of it; a *metric* has a *series* for each set of labels, a *sample* is one number for one of them.
 
 pub mod app;
+#[cfg(feature = "client")]
+pub mod client;
 pub mod clock;
 pub mod config;
 pub mod domain;

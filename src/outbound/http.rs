@@ -167,7 +167,7 @@ async fn read(response: Response<Incoming>, wish: Wish) -> Result<Reply, Outboun
         return Ok(Reply::Redirect { status: status.as_u16(), location });
     }
     let retry_after =
-        response.headers().get(header::RETRY_AFTER).and_then(|value| seconds(value.to_str().ok()?));
+        response.headers().get(header::RETRY_AFTER).and_then(|value| retry_after_of(value.to_str().ok()?));
     let mut incoming = response.into_body();
     let mut body = BytesMut::new();
     let is_complete = loop {
@@ -186,7 +186,7 @@ async fn read(response: Response<Incoming>, wish: Wish) -> Result<Reply, Outboun
 }
 
 /// `Retry-After` (RFC 9110, section 10.2.3): seconds, or a date.
-fn seconds(value: &str) -> Option<Duration> {
+pub(crate) fn retry_after_of(value: &str) -> Option<Duration> {
     if let Ok(seconds) = value.trim().parse() {
         return Some(Duration::from_secs(seconds));
     }
@@ -205,13 +205,14 @@ mod tests {
 
     #[test]
     fn retry_after_is_seconds_or_a_date() {
-        assert_eq!(seconds(" 120 "), Some(Duration::from_secs(120)));
-        assert_eq!(seconds("Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::ZERO));
+        assert_eq!(retry_after_of(" 120 "), Some(Duration::from_secs(120)));
+        assert_eq!(retry_after_of("Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::ZERO));
         assert!(
-            seconds("Wed, 21 Oct 2099 07:28:00 GMT").is_some_and(|span| span > Duration::from_secs(86_400))
+            retry_after_of("Wed, 21 Oct 2099 07:28:00 GMT")
+                .is_some_and(|span| span > Duration::from_secs(86_400))
         );
         for bad in ["", "-1", "soon", "1.5"] {
-            assert_eq!(seconds(bad), None, "{bad}");
+            assert_eq!(retry_after_of(bad), None, "{bad}");
         }
     }
 }

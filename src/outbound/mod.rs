@@ -24,6 +24,8 @@ mod redirect;
 mod resolve;
 mod tls;
 
+#[cfg(feature = "client")]
+pub(crate) use http::retry_after_of;
 pub use mail::{Letter, MailError};
 pub use policy::Policy;
 

@@ -20,6 +20,8 @@ mod breakers;
 mod calls;
 mod checks;
 mod cli;
+#[cfg(feature = "client")]
+mod client;
 mod codings;
 mod db;
 mod disk;

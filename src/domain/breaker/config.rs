@@ -112,6 +112,12 @@ impl BreakerConfig {
         self.failure_threshold
     }
 
+    /// How long an open breaker waits, the first time.
+    #[must_use]
+    pub fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     /// How long a permit is valid.
     #[must_use]
     pub fn call_timeout(&self) -> Duration {
