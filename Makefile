@@ -15,7 +15,7 @@ CAN_INSTALL = command -v apt-get >/dev/null && { [ "$$(id -u)" = 0 ] || command 
 
 PYTHON_TESTS := $(wildcard clients/python/tests)
 UI_TESTS     := $(wildcard tests/ui)
-PYTHON_REQUIREMENTS := $(wildcard demo/requirements.txt examples/requirements.txt)
+PYTHON_REQUIREMENTS := $(wildcard demo/requirements.txt examples/requirements.txt docs/requirements.txt)
 PYTHON_NEEDS := $(wildcard clients/python/pyproject.toml) $(PYTHON_REQUIREMENTS)
 
 # The client for coroutines, made of the plain one.
