@@ -1,6 +1,7 @@
 //! The operator's page: `/`, and its files under `/assets`.
 //!
-//! They are what the folder `ui/` has, without a build step. A debug build reads the folder anew for each request.
+//! They are what the folder `ui/` has, without a build step. A debug build reads them from the folder: after a change, start
+//! it again.
 
 use std::sync::OnceLock;
 
@@ -40,11 +41,11 @@ pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
         .route("/assets/{version}/{*file}", get(asset))
 }
 
-/// Names the present files: it changes whenever one of them does, so they can be kept for ever, and a page never gets
-/// modules of another version of the server.
-pub(super) fn version() -> String {
-    static BUILT_IN: OnceLock<String> = OnceLock::new();
-    if cfg!(debug_assertions) { digest() } else { BUILT_IN.get_or_init(digest).clone() }
+/// Names the files: another version of the server has another one, so they can be kept for ever, and a page never gets
+/// modules of two versions.
+pub(super) fn version() -> &'static str {
+    static VERSION: OnceLock<String> = OnceLock::new();
+    VERSION.get_or_init(digest)
 }
 
 fn digest() -> String {
@@ -68,7 +69,7 @@ fn index(headers: &HeaderMap) -> Response<Body> {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         match Files::get("index.html") {
-            Some(page) => String::from_utf8_lossy(&page.data).replace(VERSION, &version).into_response(),
+            Some(page) => String::from_utf8_lossy(&page.data).replace(VERSION, version).into_response(),
             None => return not_found(),
         }
     };

@@ -115,3 +115,48 @@ async fn somebody_asks_what_a_token_allows() {
     let response = board.send(Method::GET, "/v1/tokens/self", None).await;
     assert_problem(response, 401, "unauthorized", "none").await;
 }
+
+/// The modules that a module imports, as paths below `/assets/{version}`.
+fn imports(path: &str, text: &str) -> Vec<String> {
+    let folder: Vec<&str> = path.rsplit_once('/').unwrap().0.split('/').collect();
+    let mut found = Vec::new();
+    // Minified code has no space there.
+    for part in text.replace("from \"", "from\"").split("from\"").skip(1) {
+        let (mut place, wanted) = (folder.clone(), part.split('"').next().unwrap());
+        for step in wanted.split('/') {
+            match step {
+                "." => {}
+                ".." => drop(place.pop()),
+                name => place.push(name),
+            }
+        }
+        if wanted.starts_with('.') {
+            found.push(place.join("/"));
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn the_page_names_all_modules_that_it_begins_with() {
+    let board = TestServer::start().await;
+    let page = board.get("/").await;
+    let named = assets(page.as_str().unwrap());
+    let mut waiting: Vec<String> =
+        named.iter().filter(|path| path.ends_with("/app/main.js")).cloned().collect();
+    assert_eq!(waiting.len(), 1);
+    let mut seen = waiting.clone();
+    while let Some(path) = waiting.pop() {
+        let text = board.get(&path).await;
+        for import in imports(&path, text.as_str().unwrap()) {
+            assert!(named.contains(&import), "{path} imports {import}: one round trip later than it could");
+            if !seen.contains(&import) {
+                seen.push(import.clone());
+                waiting.push(import);
+            }
+        }
+    }
+    assert!(seen.len() > 20, "{seen:?}");
+    let preloads = page.as_str().unwrap().matches("modulepreload").count();
+    assert_eq!(preloads + 1, seen.len(), "nothing is loaded that is not needed");
+}

@@ -52,7 +52,7 @@ export class Collection {
   look(everything = false) {
     this.stale ||= everything;
     if (this.users.size === 0 || session.value.state !== "ready") return;
-    this.looking ??= setTimeout(() => this.#fetch(), LOOK_MS);
+    this.looking ??= setTimeout(() => this.#fetch(), this.loadedAt ? LOOK_MS : 0);
   }
 
   /** Takes over what an action was answered with. */

@@ -29,6 +29,8 @@ export class History {
 
   async load() {
     this.loaded = true;
+    if (this.loading) return;
+    this.loading = true;
     const from = Date.now() - this.spanMs;
     try {
       const { items, complete } = await all("/v1/events", {
@@ -42,6 +44,8 @@ export class History {
       this.show();
     } catch {
       // The connection's state says so, and it is read anew when that is back.
+    } finally {
+      this.loading = false;
     }
   }
 

@@ -3,8 +3,10 @@
 import { get } from "./api.js";
 import { html, render } from "./html.js";
 import * as live from "./live.js";
+import { route } from "./router.js";
 import { session, signedIn } from "./session.js";
 import { Shell } from "./shell.js";
+import { viewOf } from "./views.js";
 
 const RETRY_MS = 1000;
 
@@ -25,5 +27,7 @@ session.follow(({ state }) => {
   if (state === "login") live.stop();
 });
 
+// While it is found out who asks.
+viewOf(route.value.parts)?.load().catch(() => {});
 render(html`<${Shell} />`, document.getElementById("app"));
 begin();

@@ -14,7 +14,7 @@ import { Since, span, useNow } from "../time.js";
 import { useRecentEvents } from "../recent.js";
 
 /** More than this nobody reads at once. */
-const MOST = 60;
+const MOST = 40;
 
 const HEADLINES = { green: "All is well", yellow: "Something wants a look", red: "Something is broken" };
 
