@@ -13,10 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 APT = $(if $(filter 0,$(shell id -u)),,sudo -n )env DEBIAN_FRONTEND=noninteractive apt-get
 CAN_INSTALL = command -v apt-get >/dev/null && { [ "$$(id -u)" = 0 ] || command -v sudo >/dev/null; }
 
-PYTHON_TESTS := $(wildcard clients/python/tests)
-UI_TESTS     := $(wildcard tests/ui)
-PYTHON_REQUIREMENTS := $(wildcard demo/requirements.txt examples/requirements.txt docs/requirements.txt)
-PYTHON_NEEDS := $(wildcard clients/python/pyproject.toml) $(PYTHON_REQUIREMENTS)
+PYTHON_REQUIREMENTS := demo/requirements.txt examples/requirements.txt docs/requirements.txt
 
 # The client for coroutines, made of the plain one.
 PYTHON_SOURCE := clients/python/src/fuseboard
@@ -43,20 +40,18 @@ rust-test:
 	$(CARGO) test --locked
 
 # Against the binary that is there; `cargo test` has built it.
-pytest: $(if $(PYTHON_TESTS),$(BIN) $(PYTHON_ASYNC) $(VENV)/.installed)
-	@if [ -d clients/python/tests ]; then \
-		cd clients/python && FUSEBOARD_BIN="$(BIN)" "$(VENV)/bin/python" -m pytest -ra $(PYTEST_ARGS); \
-	else echo "no Python client here, its tests are left out"; fi
+pytest: $(BIN) $(PYTHON_ASYNC) $(VENV)/.installed
+	@cd clients/python && FUSEBOARD_BIN="$(BIN)" "$(VENV)/bin/python" -m pytest -ra $(PYTEST_ARGS)
 
 python-test: build pytest ## Only the tests of the Python client
 
 # Against the binary that is there, with Debian's chromium.
-test-ui: $(if $(UI_TESTS),$(BIN) $(VENV)/.browser) ## The operator's page in a headless browser (UI_TEST_ARGS="-k phone" chooses)
+test-ui: $(BIN) $(VENV)/.browser ## The operator's page in a headless browser (UI_TEST_ARGS="-k phone" chooses)
 	@cd tests/ui && FUSEBOARD_BIN="$(BIN)" "$(VENV)/bin/python" -m pytest $(UI_TEST_ARGS)
 
-lint-python: $(if $(PYTHON_TESTS),$(PYTHON_ASYNC) $(VENV)/.linters) ## Types, lints and format of the Python client, of the examples and of the browser tests
-	@if [ -d clients/python/tests ]; then cd clients/python && "$(VENV)/bin/mypy" \
-		&& "$(VENV)/bin/ruff" check . ../../examples ../../tests/ui && "$(VENV)/bin/ruff" format --check . ../../examples ../../tests/ui; fi
+lint-python: $(PYTHON_ASYNC) $(VENV)/.linters ## Types, lints and format of the Python client, of the examples and of the browser tests
+	@cd clients/python && "$(VENV)/bin/mypy" \
+		&& "$(VENV)/bin/ruff" check . ../../examples ../../tests/ui && "$(VENV)/bin/ruff" format --check . ../../examples ../../tests/ui
 
 # What the tests run: promtool checks the text of /metrics, Prometheus sends alerts and amtool looks at them, openssl makes
 # certificates for the Python client's tests, chromium shows the operator's page.
@@ -71,7 +66,7 @@ tools: ## Install the programs that the tests need: promtool, prometheus, amtool
 	fi; \
 	echo "could not install the Debian packages" $$packages "- tests that need them will fail or be skipped" >&2
 
-$(VENV)/.installed: $(PYTHON_NEEDS)
+$(VENV)/.installed: clients/python/pyproject.toml $(PYTHON_REQUIREMENTS)
 	@"$(PYTHON)" -m venv "$(VENV)" || { \
 		$(CAN_INSTALL) \
 		&& { $(APT) update -qq && $(APT) install -qq -y --no-install-recommends python3-venv; } </dev/null >/dev/null \
@@ -117,7 +112,8 @@ openapi-check: $(BIN)
 	@"$(BIN)" openapi | diff -u openapi.yaml - \
 		|| { echo "openapi.yaml is not what the code says: run make openapi" >&2; exit 1; }
 
-bench: ## Measure: the core, the server under load beside a bare axum, start and memory (10 minutes, idle machine)
+# Python peers are measured as far as they are in the virtual environment.
+bench: $(PYTHON_ASYNC) $(VENV)/.browser ## Measure: core, server under load, start, memory, Python client, page (20 minutes, idle machine)
 	@command -v wrk >/dev/null || { $(CAN_INSTALL) && { $(APT) update -qq && $(APT) install -qq -y wrk; } </dev/null >/dev/null; }
 	$(CARGO) bench --locked --bench core
 	$(CARGO) build --release --locked --bin fuseboard --example echo
@@ -127,6 +123,8 @@ bench: ## Measure: the core, the server under load beside a bare axum, start and
 	"$(PYTHON)" benches/load/alerts.py
 	"$(PYTHON)" benches/load/backups.py
 	"$(PYTHON)" benches/load/metrics.py
+	FUSEBOARD_BIN="$(CURDIR)/target/release/fuseboard" "$(VENV)/bin/python" clients/python/bench.py
+	FUSEBOARD_BIN="$(CURDIR)/target/release/fuseboard" "$(VENV)/bin/python" benches/ui/page.py
 
 docs: ## Documentation of the crate, in target/doc
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --locked --lib
