@@ -109,7 +109,10 @@ impl Outbound {
         if mail.tls == EmailTls::Starttls {
             let parameters = self.parameters(&mail.host).await?;
             // An error if the server does not offer it: nothing goes out that anybody can read.
-            server.starttls(parameters, &hello).await.map_err(|error| refused(&error))?;
+            server.starttls(parameters, &hello).await.map_err(|error| match error.status() {
+                None if !error.is_client() => OutboundError::Tls(with_causes(&error)).into(),
+                _ => refused(&error),
+            })?;
         }
         if let Some((user, password)) = &mail.login {
             let credentials = Credentials::new(user.clone(), password.expose().to_owned());

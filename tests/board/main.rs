@@ -31,6 +31,7 @@ mod gates;
 mod health;
 mod leases;
 mod limiters;
+mod mail;
 mod metrics;
 mod notifications;
 mod outbound;

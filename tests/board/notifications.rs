@@ -15,10 +15,11 @@ use tokio::io::AsyncWriteExt;
 
 use crate::{
     cli::run,
+    mail::mail_server,
     peer::{Peer, closed, read_request},
     process::Process,
     raw::eventually,
-    receivers::{mail_receiver, mail_server},
+    receivers::mail_receiver,
     support::{TestServer, assert_problem},
 };
 

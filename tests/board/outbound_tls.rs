@@ -22,11 +22,8 @@ use crate::{
 /// 2100-01-01, in seconds since 1970.
 const END: i64 = 4_102_444_800;
 
-/// A server over TLS, and the certificate that it shows: for a.test and 127.0.0.1, until the year.
-async fn secure(
-    until: i32,
-    answer: impl Fn(&str) -> String + Send + Sync + 'static,
-) -> (Peer, CertificateDer<'static>) {
+/// What speaks TLS, and the certificate that it shows: for a.test and 127.0.0.1, until the year.
+pub fn acceptor(until: i32) -> (TlsAcceptor, CertificateDer<'static>) {
     let key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::new(["a.test", "127.0.0.1"].map(str::to_owned)).unwrap();
     (params.not_before, params.not_after) = (date_time_ymd(2001, 1, 1), date_time_ymd(until, 1, 1));
@@ -38,7 +35,16 @@ async fn secure(
         .with_no_client_auth()
         .with_single_cert(vec![certificate.clone()], key)
         .unwrap();
-    let (acceptor, answer) = (TlsAcceptor::from(Arc::new(config)), Arc::new(answer));
+    (TlsAcceptor::from(Arc::new(config)), certificate)
+}
+
+/// A server over TLS, and its certificate.
+async fn secure(
+    until: i32,
+    answer: impl Fn(&str) -> String + Send + Sync + 'static,
+) -> (Peer, CertificateDer<'static>) {
+    let (acceptor, certificate) = acceptor(until);
+    let answer = Arc::new(answer);
     let peer = Peer::doing(move |stream| {
         let (acceptor, answer) = (acceptor.clone(), Arc::clone(&answer));
         async move {

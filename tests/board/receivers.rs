@@ -1,65 +1,19 @@
 //! Receivers, and the routes that lead to them: what is declared, what is shown, and what a test of them says.
 
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
-    net::TcpStream,
-};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{
+    mail::mail_server,
     peer::{Peer, ok},
     raw::within,
     support::{TestServer, assert_problem},
 };
 
 const SECRET: &str = "hunter2-of-this-test";
-
-/// What a mail server was told.
-pub type Mails = Arc<Mutex<Vec<String>>>;
-
-/// A mail server that takes whatever comes, or says `answer` to the sender's address.
-pub async fn mail_server(answer: &'static str) -> (Peer, Mails) {
-    let mails = Mails::default();
-    let seen = Arc::clone(&mails);
-    let peer = Peer::doing(move |stream| converse(stream, answer, Arc::clone(&seen)));
-    (peer.await, mails)
-}
-
-async fn converse(stream: TcpStream, answer: &'static str, seen: Mails) {
-    let mut stream = BufReader::new(stream);
-    let mut said = String::new();
-    drop(stream.write_all(b"220 mail.test ESMTP\r\n").await);
-    loop {
-        let mut line = String::new();
-        if stream.read_line(&mut line).await.unwrap_or(0) == 0 {
-            return;
-        }
-        said.push_str(&line);
-        let reply = match line.split([' ', '\r']).next().unwrap() {
-            "EHLO" => "250-mail.test\r\n250 8BITMIME\r\n",
-            "MAIL" => answer,
-            "RCPT" => "250 OK\r\n",
-            "DATA" => {
-                drop(stream.write_all(b"354 go on\r\n").await);
-                while !said.ends_with("\r\n.\r\n") && stream.read_line(&mut said).await.unwrap_or(0) > 0 {}
-                seen.lock().unwrap().push(said.clone());
-                "250 taken\r\n"
-            }
-            "QUIT" => {
-                drop(stream.write_all(b"221 bye\r\n").await);
-                return;
-            }
-            _ => "502 what?\r\n",
-        };
-        drop(stream.write_all(reply.as_bytes()).await);
-    }
-}
 
 pub fn mail_receiver(peer: &Peer) -> Value {
     json!({ "kind": "email", "smtp_host": "127.0.0.1", "smtp_port": peer.address.port(), "smtp_tls": "none",
