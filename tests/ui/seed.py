@@ -201,38 +201,24 @@ def metrics(board: Board) -> None:
 
 
 def backups(board: Board) -> None:
-    positions = {"BTC/EUR": {"size": "0.40", "entry": 61250.5}, "ETH/EUR": {"size": "3.1", "entry": 3310.0}}
-    board.ask(
-        "POST",
-        "/v1/backups",
-        {
-            "backup_type": "pre_session",
-            "labels": {"strategy": "ma_cross"},
-            "data": {
-                "positions": positions,
-                "session": {"mode": "live", "started": None, "risk": {"max_drawdown": 0.15}},
+    def save(started: str | None, max_drawdown: float) -> None:
+        session = {"mode": "live", "started": started, "risk": {"max_drawdown": max_drawdown}}
+        board.ask(
+            "POST",
+            "/v1/backups",
+            {
+                "backup_type": "pre_session",
+                "labels": {"strategy": "ma_cross"},
+                "data": {"positions": positions, "session": session},
             },
-        },
-    )
+        )
+
+    positions = {"BTC/EUR": {"size": "0.40", "entry": 61250.5}, "ETH/EUR": {"size": "3.1", "entry": 3310.0}}
+    save(None, 0.15)
     positions["BTC/EUR"]["size"] = "0.55"
     positions.pop("ETH/EUR")
     positions["SOL/EUR"] = {"size": "12", "entry": 151.2}
-    board.ask(
-        "POST",
-        "/v1/backups",
-        {
-            "backup_type": "pre_session",
-            "labels": {"strategy": "ma_cross"},
-            "data": {
-                "positions": positions,
-                "session": {
-                    "mode": "live",
-                    "started": "2027-01-15T08:00:00Z",
-                    "risk": {"max_drawdown": 0.12},
-                },
-            },
-        },
-    )
+    save("2027-01-15T08:00:00Z", 0.12)
     board.ask("POST", "/v1/backups", {"backup_type": "daily", "data": {"state": {"equity": [1.0] * 4000}}})
 
 
