@@ -63,6 +63,18 @@ def test_who_may_only_read_sees_no_buttons(guarded: Server, page: Page, complain
         assert page.locator("main .button").count() == 0, view
 
 
+def test_without_storage_a_token_is_kept_until_the_page_is_left(
+    guarded: Server, page: Page, complaints: Complaints
+) -> None:
+    complaints.expected.append("status of 401")
+    page.add_init_script(
+        "Object.defineProperty(window, 'sessionStorage', { get() { throw new DOMException('off') } })"
+    )
+    page.goto(f"{guarded.url}/#/breakers")
+    sign_in(page, "root-token")
+    expect(page.locator(".tile")).to_have_count(1)
+
+
 def test_a_token_that_is_revoked_asks_for_another(
     guarded: Server, page: Page, complaints: Complaints
 ) -> None:

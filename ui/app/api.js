@@ -3,7 +3,7 @@
 import { askForToken, token } from "./session.js";
 
 /** An answer that is an error, or none at all: then `status` is 0. */
-export class ApiError extends Error {
+class ApiError extends Error {
   constructor(status, code, message) {
     super(message);
     this.status = status;
@@ -17,8 +17,8 @@ export function authorized(headers = {}) {
 }
 
 /** The answer to a request, whatever its body is. Without a token that holds, the page asks for one. */
-export async function send(method, path, { body, signal, accept } = {}) {
-  const headers = authorized(accept ? { accept } : {});
+export async function send(method, path, body) {
+  const headers = authorized();
   if (body !== undefined) headers["content-type"] = "application/json";
   const used = token();
   let response;
@@ -26,12 +26,10 @@ export async function send(method, path, { body, signal, accept } = {}) {
     response = await fetch(path, {
       method,
       headers,
-      signal,
       body: body === undefined ? undefined : JSON.stringify(body),
       cache: "no-store",
     });
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
+  } catch {
     throw new ApiError(0, "unreachable", "the server does not answer");
   }
   if (response.ok) return response;
@@ -46,12 +44,12 @@ function message(problem, response) {
   return fields.length && !fields.every((field) => text.includes(field)) ? `${text} (${fields.join("; ")})` : text;
 }
 
-export async function get(path, options) {
-  return (await send("GET", path, options)).json();
+export async function get(path) {
+  return (await send("GET", path)).json();
 }
 
-export async function post(path, body, options) {
-  return (await send("POST", path, { ...options, body })).json();
+export async function post(path, body) {
+  return (await send("POST", path, body)).json();
 }
 
 export async function remove(path) {

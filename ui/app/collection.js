@@ -1,11 +1,11 @@
 // Resources as this page knows them: lists that events keep up to date.
 
 import { all, at, get } from "./api.js";
-import { useEffect, useState } from "./html.js";
+import { useEffect } from "./html.js";
 import { listen } from "./live.js";
 import { soon } from "./pace.js";
 import { session } from "./session.js";
-import { Store } from "./store.js";
+import { Store, useStore } from "./store.js";
 
 /** Events that come together are answered by one look. */
 const LOOK_MS = 120;
@@ -34,6 +34,7 @@ export class Collection {
     this.cost = 0;
     this.nextPoll = null;
     listen({ event: (event) => this.#heard(event), anew: () => this.look(true) });
+    document.addEventListener("visibilitychange", () => this.#plan());
   }
 
   values() {
@@ -44,8 +45,14 @@ export class Collection {
   use(everySeconds) {
     const user = {};
     this.users.set(user, everySeconds);
-    if (this.stale) this.look(true); else this.#plan();
-    return () => { this.users.delete(user); this.#plan(); };
+    // Nobody looked at what happened while it was not shown.
+    if (this.stale || this.dirty.size) this.look(); else this.#plan();
+    return () => {
+      this.users.delete(user);
+      // What nobody shows is not said to be old.
+      if (!this.users.size && this.error) { this.error = null; this.changed(); }
+      this.#plan();
+    };
   }
 
   /** Looks soon: at everything, or at what events named. */
@@ -71,6 +78,8 @@ export class Collection {
     const item = this.items.get(event.name);
     if (event.kind.endsWith(".deleted")) {
       if (this.items.delete(event.name)) this.changed();
+      // What is being read now may still have it, and not every event names what its list goes by.
+      if (this.looking || !this.single) this.look(true);
       return;
     }
     if (item && this.patch) {
@@ -95,7 +104,7 @@ export class Collection {
       else await this.#list();
       this.error = null;
     } catch (error) {
-      if (error.name !== "AbortError") this.error = error;
+      this.error = error;
       this.stale = true;
     }
     this.changed();
@@ -104,7 +113,7 @@ export class Collection {
     setTimeout(() => {
       this.looking = null;
       if (this.dirty.size || (this.stale && !this.error)) this.look();
-      else this.#plan();
+      this.#plan();
     }, rest);
   }
 
@@ -118,6 +127,7 @@ export class Collection {
   }
 
   async #list() {
+    clearTimeout(this.nextPoll);
     const began = performance.now();
     const { items } = await all(this.path, { parameters: this.parameters });
     const before = this.items;
@@ -133,25 +143,21 @@ export class Collection {
     this.items.set(item[this.key], older ? before : item);
   }
 
+  /** When the list was read last is what counts: single looks in between put nothing off. */
   #plan() {
     clearTimeout(this.nextPoll);
     const wanted = Math.min(...this.users.values());
     if (!Number.isFinite(wanted)) return;
     // In the background only title and icon show something.
     const pace = document.hidden ? 4 : 1;
-    const wait = this.error ? AGAIN_MS : Math.max(wanted * 1000, this.cost * 12);
-    this.nextPoll = setTimeout(() => this.look(true), pace * wait);
+    const rest = pace * (this.error ? AGAIN_MS : Math.max(wanted * 1000, this.cost * 12));
+    const wait = this.error ? rest : this.loadedAt + rest - Date.now();
+    this.nextPoll = setTimeout(() => this.look(true), wait);
   }
 }
 
-/** The collection, loaded and kept up to date while the component is there. */
+/** Has the collection loaded and kept up to date while the component is there, which is rendered anew with its changes. */
 export function useCollection(collection, everySeconds = 15) {
-  const [, again] = useState(0);
-  useEffect(() => {
-    const stop = collection.use(everySeconds);
-    const unfollow = collection.shown.follow((n) => again(n));
-    again(collection.shown.value);
-    return () => { stop(); unfollow(); };
-  }, [collection, everySeconds]);
-  return collection;
+  useEffect(() => collection.use(everySeconds), [collection, everySeconds]);
+  useStore(collection.shown);
 }

@@ -1,7 +1,7 @@
 // Numbers for people.
 
 const whole = new Intl.NumberFormat();
-const three = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 4 });
+const four = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 4 });
 
 export function count(n) {
   return whole.format(n);
@@ -9,7 +9,7 @@ export function count(n) {
 
 export function number(value) {
   if (value === null || value === undefined) return "–";
-  return Number.isInteger(value) ? whole.format(value) : three.format(value);
+  return Number.isInteger(value) ? whole.format(value) : four.format(value);
 }
 
 export function percent(share) {
@@ -32,6 +32,11 @@ export function words(name) {
 
 export function plural(n, one, many = `${one}s`) {
   return `${count(n)} ${n === 1 ? one : many}`;
+}
+
+/** Whether a filter's text is found in another. */
+export function matches(text, wanted) {
+  return text.toLowerCase().includes(wanted.toLowerCase());
 }
 
 /** Labels as they stand in queries: `a=b, c=d`. */

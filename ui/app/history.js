@@ -1,17 +1,19 @@
 // What happened lately, out of the board's events: the states of breakers in the last hour, of checks in the last day.
 
 import { all } from "./api.js";
-import { useEffect, useState } from "./html.js";
+import { useEffect } from "./html.js";
 import { listen } from "./live.js";
 import { soon } from "./pace.js";
-import { Store } from "./store.js";
+import { Store, useStore } from "./store.js";
 
 /** For each name at most so many changes are remembered. */
 const MOST = 200;
 /** And so many events are read to begin with. */
 const MOST_EVENTS = 5000;
+/** What the server could not tell is asked again so soon. */
+const AGAIN_MS = 5000;
 
-export class History {
+class History {
   /** Of a resource's events of `kind`; `state` makes of an event's data what it was `before` and is `after`. */
   constructor(resource, kind, spanMs, state) {
     Object.assign(this, { resource, kind, spanMs, state });
@@ -24,13 +26,15 @@ export class History {
     this.shown = new Store(0);
     this.show = () => this.shown.set(this.shown.value + 1);
     this.loaded = false;
+    /** What was heard while the past is being read; null while it is not. */
+    this.meanwhile = null;
     listen({ event: (event) => this.#heard(event), anew: () => { if (this.loaded) this.load(); } });
   }
 
   async load() {
     this.loaded = true;
-    if (this.loading) return;
-    this.loading = true;
+    if (this.meanwhile) return;
+    this.meanwhile = [];
     const from = Date.now() - this.spanMs;
     try {
       const { items, complete } = await all("/v1/events", {
@@ -40,17 +44,21 @@ export class History {
       });
       this.changes = new Map();
       for (const event of items.reverse()) this.#add(event);
+      const last = items.at(-1)?.id ?? 0;
+      for (const event of this.meanwhile) if (event.id > last) this.#add(event);
       this.from = complete || !items.length ? from : Date.parse(items[0].at);
       this.show();
-    } catch {
-      // The connection's state says so, and it is read anew when that is back.
+    } catch (error) {
+      // Without a connection that one's state says so, and it is read anew when that is back.
+      if (error.status >= 500) setTimeout(() => this.load(), AGAIN_MS);
     } finally {
-      this.loading = false;
+      this.meanwhile = null;
     }
   }
 
   #heard(event) {
     if (!this.loaded || event.resource !== this.resource) return;
+    this.meanwhile?.push(event);
     this.#add(event);
     soon(this.show);
   }
@@ -97,11 +105,8 @@ export const checkHistory = new History("check", "check.changed", 86_400_000, ({
   before: was_stale ? "stale" : from, after: stale ? "stale" : to,
 }));
 
+/** Has the history loaded, and the component rendered anew with its changes. */
 export function useHistory(history) {
-  const [, again] = useState(0);
-  useEffect(() => {
-    if (!history.loaded) history.load();
-    return history.shown.follow((n) => again(n));
-  }, [history]);
-  return history;
+  useEffect(() => { if (!history.loaded) history.load(); }, [history]);
+  useStore(history.shown);
 }

@@ -9,14 +9,16 @@ const SILENT_MS = 33_000;
 const FIRST_RETRY_MS = 300;
 const LAST_RETRY_MS = 5_000;
 
-/** `state`: `connecting`, `live`, `lost`; `since` is when it became so. */
+/** `state`: `connecting`, `live`, `lost`; `since` is when it became so, and for `lost` until when everything was heard. */
 export const connection = new Store({ state: "connecting", since: Date.now() });
 
 const listeners = new Set();
 let lastId = null;
 let running = null;
+/** Until when everything that happened was heard. */
+let heardUntil = Date.now();
 
-/** `listener.event(event)` for each event; `listener.anew()` when more may have changed than events tell. */
+/** `listener.event(event)`, if it has that, for each event; `listener.anew()` when more may have changed than events tell. */
 export function listen(listener) {
   listeners.add(listener);
   return () => listeners.delete(listener);
@@ -38,8 +40,8 @@ export function retry() {
   start();
 }
 
-function became(state) {
-  if (connection.value.state !== state) connection.set({ state, since: Date.now() });
+function became(state, since = Date.now()) {
+  if (connection.value.state !== state) connection.set({ state, since });
 }
 
 async function run(stopped) {
@@ -48,7 +50,7 @@ async function run(stopped) {
     const began = Date.now();
     const refused = await connect(stopped);
     if (stopped.aborted || refused) return;
-    became("lost");
+    became("lost", heardUntil);
     if (Date.now() - began > LAST_RETRY_MS) wait = FIRST_RETRY_MS;
     await pause(wait, stopped);
     wait = Math.min(wait * 2, LAST_RETRY_MS);
@@ -67,6 +69,7 @@ async function connect(stopped) {
   const silence = new AbortController();
   let timer;
   const heard = () => {
+    heardUntil = Date.now();
     clearTimeout(timer);
     timer = setTimeout(() => silence.abort(), SILENT_MS);
   };
@@ -96,6 +99,8 @@ async function connect(stopped) {
     return false;
   } finally {
     clearTimeout(timer);
+    // What ends by itself had nothing more to say before; what fell silent may have.
+    if (!silence.signal.aborted) heardUntil = Date.now();
   }
 }
 
@@ -107,11 +112,11 @@ function deliver({ id, type, data }) {
     return;
   }
   const event = JSON.parse(data);
-  for (const listener of listeners) listener.event(event);
+  for (const listener of listeners) listener.event?.(event);
 }
 
 /** Server-sent events out of pieces of text (the HTML standard, 9.2.6). */
-export class Parser {
+class Parser {
   #deliver;
   #rest = "";
   #message = { id: "", type: "", data: "" };

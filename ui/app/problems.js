@@ -1,5 +1,7 @@
 // What is wrong, out of everything that the page knows: pure.
 
+import { linkTo } from "./router.js";
+
 /** How grave: `bad` is broken, `warn` wants a look, `note` is as somebody wanted it. */
 const GRAVITY = { bad: 0, warn: 1, note: 2 };
 
@@ -46,13 +48,13 @@ function sortAlerts(alerts) {
 }
 
 /** Somebody has seen to it that nobody is bothered with it. */
-function isQuiet(alert) {
+export function isQuiet(alert) {
   return Boolean(alert && (alert.acknowledged || alert.silenced_by?.length || alert.muted_by?.length));
 }
 
 function alertProblem(alert) {
   return {
-    kind: "alert", name: alert.metric_name, href: `#/alerts/${alert.id}`, gravity: LEVELS[alert.level] ?? "warn",
+    kind: "alert", name: alert.metric_name, href: linkTo("alert", alert.id), gravity: LEVELS[alert.level] ?? "warn",
     state: alert.level, since: alert.started_at, text: alert.message, alert, quiet: isQuiet(alert),
     reporter: alert.source === "external" ? "sent from outside" : ruleOf(alert),
   };
@@ -70,7 +72,7 @@ function breakerProblem(breaker, own, changes) {
   const alert = own.get(`breaker ${breaker.name}`);
   const why = opening(changes)?.event.data;
   return [{
-    kind: "breaker", name: breaker.name, href: `#/breakers/${encodeURIComponent(breaker.name)}`, gravity,
+    kind: "breaker", name: breaker.name, href: linkTo("breaker", breaker.name), gravity,
     state: breaker.state, since: brokenSince(breaker, changes), alert, quiet: isQuiet(alert),
     text: why?.reason || causeText(why?.cause, breaker), reporter: reportedBy(breaker, why),
     retryAfter: breaker.retry_after_seconds,
@@ -103,7 +105,7 @@ export function causeText(cause, breaker) {
 }
 
 /** Who did it: whoever set it by hand, or the clients that failed. */
-export function reportedBy(breaker, why) {
+function reportedBy(breaker, why) {
   const by = (who) => (who ? `by ${who}` : "");
   if (why && (why.cause === "manual" || why.cause === "reset")) return by(why.actor);
   const clients = breaker.reporters.length ? breaker.reporters.map((r) => r.client) : why?.reporters ?? [];
@@ -118,7 +120,7 @@ function checkProblem(check, own) {
   const red = check.status === "red" && !check.stale;
   const alert = own.get(`check ${check.name}`);
   return [{
-    kind: "check", name: check.name, href: `#/checks/${encodeURIComponent(check.name)}`,
+    kind: "check", name: check.name, href: linkTo("check", check.name),
     gravity: red && check.critical ? "bad" : "warn", state: check.stale ? "stale" : check.status,
     since: check.changed_at, text: check.error || check.message, alert, quiet: isQuiet(alert),
     reporter: `${check.kind} check`,
@@ -140,7 +142,7 @@ function gateProblem(gate, began) {
   const [worst, ...others] = gate.verdict.blocking;
   const more = others.length ? ` and ${others.length} more` : "";
   return [{
-    kind: "gate", name: gate.name, href: "#/gates", gravity: "bad", state: "closed", since,
+    kind: "gate", name: gate.name, href: linkTo("gate"), gravity: "bad", state: "closed", since,
     text: worst ? `${worst.name}: ${worst.message}${more}` : "closed", reporter: worst ? `by ${worst.kind} ${worst.name}` : "",
   }];
 }
@@ -148,7 +150,7 @@ function gateProblem(gate, began) {
 function limiterProblem(limiter) {
   if (!limiter.blocked_seconds) return [];
   return [{
-    kind: "limiter", name: limiter.name, href: "#/limiters", gravity: "warn", state: "blocked", since: null,
+    kind: "limiter", name: limiter.name, href: linkTo("limiter"), gravity: "warn", state: "blocked", since: null,
     text: "the upstream asked everybody to wait", reporter: "", retryAfter: limiter.blocked_seconds,
   }];
 }
@@ -158,7 +160,7 @@ function scheduleProblem(schedule, own) {
   if (!run || (run.status !== "missed" && run.status !== "failed")) return [];
   const alert = own.get(`schedule ${schedule.name}`);
   return [{
-    kind: "schedule", name: schedule.name, href: `#/schedules/${encodeURIComponent(schedule.name)}`, gravity: "warn",
+    kind: "schedule", name: schedule.name, href: linkTo("schedule", schedule.name), gravity: "warn",
     state: run.status, since: run.finished_at ?? run.scheduled_for, alert, quiet: isQuiet(alert),
     text: run.status === "missed" ? "it did not run when it was due" : "the last run failed",
     reporter: run.actor ? `run by ${run.actor}` : run.trigger === "manual" ? "run by hand" : "run as planned",

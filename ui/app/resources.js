@@ -35,7 +35,6 @@ export const limiters = new Collection("/v1/limiters", { kind: "limiter" });
 export const gates = new Collection("/v1/gates", { kind: "gate", alsoOn: ["check", "breaker", "alert"] });
 export const schedules = new Collection("/v1/schedules", { kind: "schedule" });
 export const backups = new Collection("/v1/backups", { kind: "backup", key: "backup_id", single: false });
-export const thresholds = new Collection("/v1/thresholds", { kind: "threshold", key: "id" });
 export const silences = new Collection("/v1/silences", { kind: "silence", key: "id", single: false });
 
 /** Those that fire. */

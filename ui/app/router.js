@@ -27,6 +27,16 @@ export function link(...parts) {
   return `#/${parts.map(encodeURIComponent).join("/")}`;
 }
 
+const VIEWS = { breaker: "breakers", check: "checks", schedule: "schedules", alert: "alerts", backup: "backups" };
+/** What has no view of its own is in a list. */
+const LISTS = { limiter: "limiters", gate: "gates", silence: "silences" };
+
+/** The address of where a resource is shown, or null. */
+export function linkTo(resource, name) {
+  if (VIEWS[resource]) return link(VIEWS[resource], String(name));
+  return LISTS[resource] ? link(LISTS[resource]) : null;
+}
+
 /** Keeps what is chosen in a view in its address, without a step in the browser's history. */
 export function setSearch(changes) {
   const search = new URLSearchParams(route.value.search);

@@ -8,8 +8,15 @@ const SCOPES = ["read", "write", "admin"];
 /** `state`: `starting`, `login` (a token is needed), `ready`; `refused` says why the last token was not taken. */
 export const session = new Store({ state: "starting", name: null, scope: "read", required: false, refused: null });
 
+let secret = null;
+try {
+  secret = sessionStorage.getItem(KEY);
+} catch {
+  // Without storage it is kept until the page is left.
+}
+
 export function token() {
-  return sessionStorage.getItem(KEY);
+  return secret;
 }
 
 /** Whether buttons that need `scope` are shown. */
@@ -18,11 +25,16 @@ export function may(scope) {
 }
 
 export function keepToken(text) {
-  sessionStorage.setItem(KEY, text);
+  secret = text;
+  try {
+    if (text === null) sessionStorage.removeItem(KEY); else sessionStorage.setItem(KEY, text);
+  } catch {
+    // As above.
+  }
 }
 
 export function askForToken(refused) {
-  sessionStorage.removeItem(KEY);
+  keepToken(null);
   session.set({ state: "login", name: null, scope: "read", required: true, refused });
 }
 

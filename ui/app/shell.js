@@ -1,6 +1,6 @@
 // The frame around the views: header, navigation, state of the connection.
 
-import { html, useEffect, useRef, useState } from "./html.js";
+import { html, useEffect, useErrorBoundary, useRef, useState } from "./html.js";
 import { connection, retry } from "./live.js";
 import { Dialog } from "./parts/dialog.js";
 import { State } from "./parts/basics.js";
@@ -11,7 +11,7 @@ import { askForToken, session } from "./session.js";
 import { useStore } from "./store.js";
 import { clock, span, useNow } from "./time.js";
 import { applyTheme, theme } from "./themes.js";
-import { useSituation } from "./situation.js";
+import { summary, useSituation } from "./situation.js";
 import { outdated } from "./version.js";
 import { VIEWS, viewOf } from "./views.js";
 import { Login } from "./views/login.js";
@@ -20,7 +20,18 @@ export function Shell() {
   const { state } = useStore(session);
   if (state === "login") return html`<${Header} bare=${true} /><${Login} />`;
   if (state !== "ready") return html`<${Header} bare=${true} /><main id="main"><${Lost} /></main>`;
-  return html`<${Frame} />`;
+  return html`<${Drawn} component=${Frame} />`;
+}
+
+/** What fails to draw itself says so, instead of standing still as if nothing happened any more. */
+function Drawn({ component, ...given }) {
+  const [error] = useErrorBoundary((failure) => console.error(failure));
+  if (!error) return html`<${component} ...${given} />`;
+  return html`<h1 tabindex="-1">Not shown</h1><p class="failure" role="alert">This could not be drawn: ${error.message}</p><p><${Reload} /></p>`;
+}
+
+function Reload() {
+  return html`<button type="button" class="button" onClick=${() => location.reload()}>Load the page again</button>`;
 }
 
 function Frame() {
@@ -41,19 +52,11 @@ function skip(event) {
   document.querySelector("main h1")?.focus();
 }
 
-function summary({ broken, loud }) {
-  if (broken) return `${broken} broken`;
-  return loud ? plural(loud, "warning") : "All well";
-}
-
-const TONE = { green: "good", yellow: "warn", red: "bad" };
-
 function Header({ situation, bare }) {
   const { name, required } = useStore(session);
   return html`<header class="bar">
     <a class="brand" href="#/"><span class="mark" aria-hidden="true"></span>Fuseboard</a>
-    ${situation?.known && html`<a class="overall" href="#/"><${State} state=${situation.status} tone=${TONE[situation.status]}
-      text=${summary(situation)} /></a>`}
+    ${situation?.known && html`<a class="overall" href="#/"><${State} state=${situation.status} text=${summary(situation)} /></a>`}
     <span class="spring"></span>
     ${!bare && html`<${Connection} />`}
     <${ThemeSwitch} />
@@ -133,13 +136,12 @@ function View({ situation }) {
   }, [wanted]);
   const shown = loaded.wanted === wanted && !loaded.failed;
   useArrival(parts.join("/"), shown);
-  if (!wanted) return html`<h1>Not found</h1><p>There is no such view. <a href="#/">To the overview</a></p>`;
+  if (!wanted) return html`<h1 tabindex="-1">Not found</h1><p>There is no such view. <a href="#/">To the overview</a></p>`;
   if (loaded.wanted !== wanted) return html`<p class="placeholder" aria-busy="true">Loading…</p>`;
   if (loaded.failed) {
-    return html`<h1>Not loaded</h1><p>The server may be away, or of another version by now.
-      <button type="button" class="button" onClick=${() => location.reload()}>Load the page again</button></p>`;
+    return html`<h1 tabindex="-1">Not loaded</h1><p>The server may be away, or of another version by now. <${Reload} /></p>`;
   }
-  return html`<${loaded.Component} key=${parts.slice(0, 2).join("/")} parts=${parts} search=${search} situation=${situation} />`;
+  return html`<${Drawn} component=${loaded.Component} key=${parts.slice(0, 2).join("/")} parts=${parts} search=${search} situation=${situation} />`;
 }
 
 const NEXT = { auto: "light", light: "dark", dark: "auto" };

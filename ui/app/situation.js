@@ -3,16 +3,19 @@
 import { useCollection } from "./collection.js";
 import { useEffect } from "./html.js";
 import { connection } from "./live.js";
-import { overall, problems } from "./problems.js";
+import { isQuiet, overall, problems } from "./problems.js";
 import { breakerHistory, useHistory } from "./history.js";
-import { alerts, breakers, checks, gates, limiters, schedules } from "./resources.js";
+import { alerts, backups, breakers, checks, gates, limiters, schedules, silences } from "./resources.js";
 import { plural } from "./format.js";
 import { useStore } from "./store.js";
 
 const COLLECTIONS = { breakers, checks, gates, alerts, limiters, schedules };
+/** What only views of their own look at. */
+const OTHERS = { backups, silences };
 
 export function useSituation() {
-  for (const collection of Object.values(COLLECTIONS)) useCollection(collection, 15);
+  for (const collection of Object.values(COLLECTIONS)) useCollection(collection);
+  for (const { shown } of Object.values(OTHERS)) useStore(shown);
   useHistory(breakerHistory);
   const { state } = useStore(connection);
   const found = problems({
@@ -29,17 +32,23 @@ export function useSituation() {
     counts[problem.kind] = (counts[problem.kind] ?? 0) + 1;
     if (problem.gravity === "bad") grave[problem.kind] = "bad";
   }
-  counts.alert = alerts.values().filter((alert) => !alert.acknowledged && !alert.silenced_by && !alert.muted_by).length;
+  counts.alert = alerts.values().filter((alert) => !isQuiet(alert)).length;
   if (counts.alert) grave.alert = "bad";
   useEffect(() => show(state === "lost" ? "grey" : known ? status : "grey", state, broken, loud.length), [state, known, status, broken, loud.length]);
-  const unread = Object.entries(COLLECTIONS).filter(([, { error }]) => error && error.status !== 0 && error.status !== 401)
+  const unread = Object.entries({ ...COLLECTIONS, ...OTHERS }).filter(([, { error }]) => error && error.status !== 0 && error.status !== 401)
     .map(([name, { loadedAt: at, error }]) => ({ name, at, message: error.message }));
   return { found, known, unread, status, broken, loud: loud.length, counts, grave };
 }
 
+/** In a few words. */
+export function summary({ broken, loud }) {
+  if (broken) return `${broken} broken`;
+  return loud ? plural(loud, "warning") : "All well";
+}
+
 /** In the title and the icon, for who looks at another tab. */
 function show(icon, state, broken, loud) {
-  const what = broken ? `${broken} broken` : loud ? `${plural(loud, "problem")}` : "all well";
+  const what = summary({ broken, loud });
   document.title = state === "lost" ? "Disconnected · Fuseboard" : icon === "grey" ? "Fuseboard" : `${what} · Fuseboard`;
   const element = document.getElementById("icon");
   const href = element.getAttribute("href").replace(/[a-z]+\.svg$/, `${icon}.svg`);

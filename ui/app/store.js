@@ -29,12 +29,12 @@ export class Store {
 /** The store's value; the component is rendered anew when it changes. */
 export function useStore(store) {
   const [, again] = useState(0);
+  const shown = store.value;
   useEffect(() => {
-    const seen = store.value;
     const stop = store.follow(() => again((n) => n + 1));
     // It may have changed between rendering and following.
-    if (!Object.is(seen, store.value)) again((n) => n + 1);
+    if (!Object.is(shown, store.value)) again((n) => n + 1);
     return stop;
   }, [store]);
-  return store.value;
+  return shown;
 }

@@ -18,7 +18,7 @@ document.addEventListener("visibilitychange", () => { if (!document.hidden) now.
 
 export const useNow = () => useStore(now);
 
-export function exact(at) {
+function exact(at) {
   return exactly.format(new Date(at));
 }
 

@@ -9,7 +9,6 @@ const MINE = new URL(import.meta.url).pathname.split("/")[2];
 export const outdated = new Store(false);
 
 listen({
-  event() {},
   async anew() {
     try {
       const tag = (await fetch("/", { method: "HEAD", cache: "no-store" })).headers.get("etag");

@@ -3,7 +3,7 @@
 import { at, post } from "../api.js";
 import { html } from "../html.js";
 import { alerts, silences } from "../resources.js";
-import { Action } from "./basics.js";
+import { Action, Tag } from "./basics.js";
 import { SPANS, act } from "./dialog.js";
 
 function acknowledge(alert) {
@@ -24,7 +24,7 @@ function quoted(value) {
 }
 
 /** Matchers that this alert alone has, as far as labels tell. */
-export function matchersOf(alert) {
+function matchersOf(alert) {
   const pairs = [...(alert.metric_name ? [["alertname", alert.metric_name]] : []), ...Object.entries(alert.labels)];
   return pairs.map(([name, value]) => `${name}=${quoted(value)}`);
 }
@@ -50,6 +50,14 @@ export function silence(matchers) {
       return "Silenced";
     },
   });
+}
+
+/** Why nobody is bothered with it any more. */
+export function AlertTags({ alert: { acknowledged, silenced_by: silences, muted_by: windows } }) {
+  return html`
+    ${acknowledged && html` <${Tag}>acknowledged by ${acknowledged.by}${acknowledged.comment && `: ${acknowledged.comment}`}</${Tag}>`}
+    ${silences?.length > 0 && html` <${Tag}>silenced</${Tag}>`}
+    ${windows?.length > 0 && html` <${Tag}>maintenance: ${windows.join(", ")}</${Tag}>`}`;
 }
 
 export function AlertActions({ alert }) {

@@ -1,6 +1,7 @@
 // How something was over time, a bar for each part of it.
 
 import { html } from "../html.js";
+import { words } from "../format.js";
 
 /** From well to bad; what is further right wins within a bar. */
 const ORDER = [
@@ -36,6 +37,6 @@ export function describe(slots, over) {
   const known = slots.filter((state) => state !== null);
   if (!known.length) return `${over}: nothing known`;
   const share = (state) => Math.round((100 * known.filter((one) => one === state).length) / known.length);
-  const states = [...new Set(known)].map((state) => `${state.replaceAll("_", " ")} ${share(state)} %`);
+  const states = [...new Set(known)].map((state) => `${words(state)} ${share(state)} %`);
   return `${over}: ${states.join(", ")}`;
 }

@@ -1,6 +1,7 @@
 // Small things that all views are made of.
 
 import { html } from "../html.js";
+import { count, words } from "../format.js";
 import { may, session } from "../session.js";
 import { useStore } from "../store.js";
 
@@ -20,7 +21,7 @@ export function Glyph({ tone }) {
 }
 
 /** A state: a shape and a word in its colour. */
-export function State({ state, tone = TONES[state] ?? "off", text = String(state).replaceAll("_", " ") }) {
+export function State({ state, tone = TONES[state] ?? "off", text = words(state) }) {
   return html`<span class=${`state ${tone}`}><${Glyph} tone=${tone} />${text}</span>`;
 }
 
@@ -96,17 +97,24 @@ export function Select({ label, value, options, onChange }) {
   </select></label>`;
 }
 
+/** More rows nobody reads, and the browser would take seconds to draw them. */
+export const MOST_ROWS = 300;
+
+export function Rest({ all, most = MOST_ROWS }) {
+  return all.length > most && html`<p class="placeholder">${count(all.length - most)} more are not shown.</p>`;
+}
+
 /**
  * A table; `columns` are `[title, cell, class]`. On a phone each row is a block with the titles beside its cells, so the roles are
  * said: browsers forget them with the layout.
  */
-export function Table({ label, columns, rows, rowKey, rowClass }) {
+export function Table({ label, columns, rows, rowKey, rowClass, most = MOST_ROWS }) {
   return html`<div class="scroll" tabindex="0" role="region" aria-label=${label}><table role="table">
     <thead role="rowgroup"><tr role="row">${columns.map(([title, , name]) => html`<th key=${title} role="columnheader" scope="col" class=${name}>${title}</th>`)}</tr></thead>
-    <tbody role="rowgroup">${rows.map((row) => html`<tr key=${rowKey(row)} role="row" class=${rowClass?.(row)}>
+    <tbody role="rowgroup">${rows.slice(0, most).map((row) => html`<tr key=${rowKey(row)} role="row" class=${rowClass?.(row)}>
       ${columns.map(([title, cell, name]) => html`<td key=${title} role="cell" data-title=${title} class=${name}>${inCell(cell(row))}</td>`)}
     </tr>`)}</tbody>
-  </table></div>`;
+  </table><${Rest} all=${rows} most=${most} /></div>`;
 }
 
 /** Nothing at all where there is nothing, so that an empty cell is empty to the style sheet, too. */

@@ -47,7 +47,7 @@ function heardAt(breaker) {
 }
 
 /** Failures against what opens it: their rate where there is a window that has enough calls, else those in a row. */
-export function rateOf(breaker) {
+function rateOf(breaker) {
   const { config, failure_rate: rate, failure_count: failures, threshold } = breaker;
   const limit = config.window?.failure_rate;
   if (rate !== null && limit) return { share: rate, mark: limit, text: `${percent(rate)} fail, limit ${percent(limit)}`, near: rate / limit };

@@ -35,6 +35,7 @@ function Form({ ask }) {
   const [error, setError] = useState(null);
   const [busy, setBusy] = useState(false);
   const close = () => open.set(null);
+  const isOpen = () => open.value === ask;
   useEffect(() => {
     const before = document.activeElement;
     dialog.current.showModal();
@@ -46,9 +47,11 @@ function Form({ ask }) {
     setError(null);
     try {
       const said = await ask.run(values);
-      close();
+      if (isOpen()) close();
       if (said) toast(said);
     } catch (failure) {
+      // Whoever went away in between is told, too.
+      if (!isOpen()) return toast(failure.message, "bad");
       setError(failure.message);
       setBusy(false);
     }

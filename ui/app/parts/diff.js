@@ -21,7 +21,7 @@ function find(document, pointer) {
 }
 
 /** What each operation takes away: they apply one after another, so each finds what those before have made. */
-export function oldValues(patch, before) {
+function oldValues(patch, before) {
   const document = structuredClone(before);
   return patch.map(({ op, path, value }) => {
     const { holder, last } = find(document, path);

@@ -3,18 +3,15 @@
 import { html } from "../html.js";
 import { words } from "../format.js";
 import { causeText } from "../problems.js";
-import { link } from "../router.js";
+import { linkTo } from "../router.js";
 import { At } from "../time.js";
 import { State } from "./basics.js";
 
-const VIEWS = { breaker: "breakers", check: "checks", schedule: "schedules", alert: "alerts" };
-const LISTS = { limiter: "limiters", gate: "gates", silence: "silences" };
-
-export function hrefOf(event) {
+function hrefOf(event) {
   if (event.kind.endsWith(".deleted") || event.kind === "backup.pruned") return null;
-  if (event.resource === "backup" && event.data?.backup_id) return link("backups", event.data.backup_id);
-  if (VIEWS[event.resource]) return link(VIEWS[event.resource], event.name);
-  return LISTS[event.resource] ? link(LISTS[event.resource]) : null;
+  // These events bear the name of a type.
+  if (event.resource === "backup") return event.data?.backup_id ? linkTo("backup", event.data.backup_id) : null;
+  return linkTo(event.resource, event.name);
 }
 
 const SENTENCES = {
@@ -28,7 +25,7 @@ const SENTENCES = {
 };
 
 /** What an event says, as text. */
-export function sentence({ kind, data }) {
+function sentence({ kind, data }) {
   const parts = SENTENCES[kind]?.(data ?? {}) ?? [data?.message, data?.reason, data?.comment, data?.actor && `by ${data.actor}`];
   return parts.filter(Boolean).join(", ");
 }
@@ -48,7 +45,9 @@ function title(event) {
   return event.resource === "alert" ? event.data?.metric_name ?? event.name : event.name;
 }
 
+/** `events` are null as long as they are not read. */
 export function EventList({ events, empty = "Nothing has happened yet." }) {
+  if (!events) return html`<p class="placeholder" aria-busy="true">Loading…</p>`;
   if (!events.length) return html`<p class="placeholder">${empty}</p>`;
   return html`<ol class="events">
     ${events.map((event) => {

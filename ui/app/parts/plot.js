@@ -4,6 +4,7 @@ import { html, useEffect, useRef, useState } from "../html.js";
 import { theme } from "../themes.js";
 import { useStore } from "../store.js";
 import { clock } from "../time.js";
+import { Failure } from "./basics.js";
 
 const HEIGHT = 260;
 const LEAST_SECONDS = 60;
@@ -21,6 +22,7 @@ function load() {
     document.head.append(style);
     return (await import("../../vendor/uplot.js")).default;
   })();
+  loading.catch(() => { loading = null; });
   return loading;
 }
 
@@ -30,7 +32,8 @@ export function Plot({ names, points, label }) {
   const plot = useRef(null);
   const [uPlot, setUPlot] = useState(null);
   const chosen = useStore(theme);
-  useEffect(() => { load().then((loaded) => setUPlot(() => loaded)); }, []);
+  const [error, setError] = useState(null);
+  useEffect(() => { load().then((loaded) => setUPlot(() => loaded), () => setError(new Error("The plot could not be loaded."))); }, []);
   useEffect(() => {
     if (!uPlot) return undefined;
     plot.current = new uPlot(options(names, box.current.clientWidth), columns(names, points), box.current);
@@ -39,6 +42,7 @@ export function Plot({ names, points, label }) {
     return () => { sizes.disconnect(); plot.current.destroy(); };
   }, [uPlot, names.join("\n"), chosen]);
   useEffect(() => { plot.current?.setData(columns(names, points)); }, [points]);
+  if (error) return html`<${Failure} error=${error} />`;
   return html`<div class="plot" role="img" aria-label=${label} ref=${box}></div>`;
 }
 

@@ -1,18 +1,23 @@
 // One alert: what it says, what happened to it.
 
+import { useAnswer } from "../answer.js";
 import { at, get } from "../api.js";
-import { html, useEffect, useState } from "../html.js";
+import { html } from "../html.js";
 import { labels, number } from "../format.js";
-import { listen } from "../live.js";
 import { AlertActions } from "../parts/alert-actions.js";
-import { Facts, Heading, Panel, State } from "../parts/basics.js";
+import { Facts, Failure, Heading, Panel, State } from "../parts/basics.js";
 import { EventList } from "../parts/event-list.js";
 import { alerts } from "../resources.js";
-import { link } from "../router.js";
+import { linkTo } from "../router.js";
 import { At, Since } from "../time.js";
 
 export function AlertDetail({ parts: [, id] }) {
-  const { alert, events, error } = useAlert(id);
+  const { answer, error } = useAnswer(
+    () => Promise.all([get(at("/v1/alerts", id)), get(at("/v1/alerts", id, "events"))]),
+    [id],
+    (event) => (event.resource === "alert" && event.name === id) || event.resource === "silence",
+  );
+  const [alert, events] = answer ?? [];
   if (!alert) {
     return html`<${Heading} title=${`Alert ${id}`} /><p class="placeholder">${error?.message ?? "Loading…"} <a href="#/alerts">All alerts</a></p>`;
   }
@@ -21,6 +26,7 @@ export function AlertDetail({ parts: [, id] }) {
   return html`
     <p class="crumb"><a href="#/alerts">Alerts</a></p>
     <${Heading} title=${alert.metric_name || `Alert ${id}`}>${firing && html`<${AlertActions} alert=${known} />`}</${Heading}>
+    <${Failure} error=${error} />
     <${Panel}>
       <p class="big"><${State} state=${alert.level} tone=${firing ? undefined : "off"} />
         ${firing ? html` firing for <${Since} at=${alert.started_at} />` : html` resolved <${At} at=${alert.resolved_at} />`}</p>
@@ -43,36 +49,14 @@ export function AlertDetail({ parts: [, id] }) {
         ...Object.entries(alert.annotations ?? {}),
       ]} /></${Panel}>
     </div>
-    <${Panel} title="What happened to it" className="flush"><${EventList} events=${events ?? []} empty="Nothing is kept of it." /></${Panel}>`;
+    <${Panel} title="What happened to it" className="flush"><${EventList} events=${events.items} empty="Nothing is kept of it." /></${Panel}>`;
 }
 
-const SUBJECTS = { breaker: "breakers", check: "checks", schedule: "schedules", backup: "backups" };
+const SUBJECTS = ["breaker", "check", "schedule", "backup"];
 
 /** What the board says about itself has a view. */
 function subject(alert) {
   if (!alert.metric_name.startsWith("fuseboard_")) return null;
-  const label = Object.keys(SUBJECTS).find((name) => alert.labels[name]);
-  return label && html`<a href=${link(SUBJECTS[label], alert.labels[label])}>${label} ${alert.labels[label]}</a>`;
-}
-
-function useAlert(id) {
-  const [known, setKnown] = useState({});
-  useEffect(() => {
-    let here = true;
-    const load = async () => {
-      try {
-        const [alert, { items }] = await Promise.all([get(at("/v1/alerts", id)), get(at("/v1/alerts", id, "events"))]);
-        if (here) setKnown({ alert, events: items });
-      } catch (error) {
-        if (here) setKnown((was) => ({ ...was, error }));
-      }
-    };
-    load();
-    const stop = listen({
-      event: (event) => ((event.resource === "alert" && event.name === id) || event.resource === "silence") && load(),
-      anew: load,
-    });
-    return () => { here = false; stop(); };
-  }, [id]);
-  return known;
+  const label = SUBJECTS.find((name) => alert.labels[name]);
+  return label && html`<a href=${linkTo(label, alert.labels[label])}>${label} ${alert.labels[label]}</a>`;
 }

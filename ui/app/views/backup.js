@@ -1,8 +1,9 @@
 // One backup: its documents, whether it is whole, what differs, who restored it.
 
-import { all, at, get, post, send } from "../api.js";
+import { useAnswer } from "../answer.js";
+import { all, at, get, post, query, send } from "../api.js";
 import { useCollection } from "../collection.js";
-import { html, useEffect, useState } from "../html.js";
+import { html } from "../html.js";
 import { bytes, labels } from "../format.js";
 import { Action, Facts, Failure, Heading, Panel, Select, Table } from "../parts/basics.js";
 import { act, doNow } from "../parts/dialog.js";
@@ -17,15 +18,19 @@ const documentPath = (id, file) => at("/v1/backups", id, "data", file.replace(/\
 
 export function Backup({ parts: [, id], search }) {
   useCollection(backups, 60);
-  const [round, setRound] = useState(0);
-  const { backup, restores, error } = useBackup(id, round);
-  if (!backup) {
+  const { answer, error, again } = useAnswer(
+    () => Promise.all([get(at("/v1/backups", id)), all(at("/v1/backups", id, "restores"), { most: 1000 })]),
+    [id],
+    (event) => event.resource === "backup",
+  );
+  if (!answer) {
     return html`<${Heading} title=${id} /><p class="placeholder">${error?.message ?? "Loading…"} <a href="#/backups">All backups</a></p>`;
   }
-  const again = () => { setRound((n) => n + 1); backups.look(true); };
+  const [backup, { items: restores }] = answer;
   return html`
     <p class="crumb"><a href="#/backups">Backups</a></p>
-    <${Heading} title=${id}><${Actions} backup=${backup} again=${again} /></${Heading}>
+    <${Heading} title=${id}><${Actions} backup=${backup} again=${() => { again(); backups.look(true); }} /></${Heading}>
+    <${Failure} error=${error} />
     ${backup.errors.length > 0 && html`<${Panel} title="Damaged" className="is-bad"><ul>${backup.errors.map((text) => html`<li key=${text}>${text}</li>`)}</ul></${Panel}>`}
     <div class="columns">
       <${Panel} title="Backup"><${Facts} facts=${[
@@ -42,19 +47,6 @@ export function Backup({ parts: [, id], search }) {
       ${restores.length === 0 ? html`<p class="placeholder">Nobody has restored it.</p>`
         : html`<${Table} label="Restores" columns=${RESTORES} rows=${restores} rowKey=${(one) => one.id} />`}
     </${Panel}>`;
-}
-
-function useBackup(id, round) {
-  const [known, setKnown] = useState({ restores: [] });
-  useEffect(() => {
-    let here = true;
-    Promise.all([get(at("/v1/backups", id)), all(at("/v1/backups", id, "restores"), { most: 1000 })]).then(
-      ([backup, { items }]) => here && setKnown({ backup, restores: items }),
-      (error) => here && setKnown({ restores: [], error }),
-    );
-    return () => { here = false; };
-  }, [id, round]);
-  return known;
 }
 
 async function download(path, name) {
@@ -88,9 +80,10 @@ function restore({ backup_id: id }, again) {
     title: "Restore", text: "The documents are downloaded, and it is recorded that they were restored.",
     fields: [{ name: "reason", label: "Reason", placeholder: "for the record" }], button: "Restore",
     run: async ({ reason }) => {
-      const { data, restore: record } = await post(at("/v1/backups", id, "restore"), { reason: reason || undefined, client: "web page" });
-      saveAs(new Blob([JSON.stringify(data)], { type: "application/json" }), `${id}.json`);
+      const { restore: record } = await post(at("/v1/backups", id, "restore"), { reason: reason || undefined, client: "web page" });
       again();
+      // Not what was parsed here: that has no numbers of more than 53 bits.
+      await download(at("/v1/backups", id, "data"), `${id}.json`);
       return `Restore ${record.id} is recorded`;
     },
   });
@@ -104,34 +97,26 @@ function Compare({ backup, against }) {
         : html`<${Select} label="Compared with" value=${against} onChange=${(value) => setSearch({ against: value })}
             options=${[["", "choose a backup"], ...others.slice(0, 200).map((other) => [other.backup_id, other.backup_id])]} />`}
     </div>
-    ${against && html`<${Differences} from=${against} to=${backup} />`}
+    ${against && html`<${Differences} key=${against} from=${against} to=${backup.backup_id} />`}
   </${Panel}>`;
 }
 
+/** Old values are shown where documents are small. */
+const SMALL = 1 << 20;
+
 /** What makes the other one this one. */
 function Differences({ from, to }) {
-  const [known, setKnown] = useState({});
-  useEffect(() => {
-    let here = true;
-    setKnown({});
-    get(`${at("/v1/backups", from, "diff")}?${new URLSearchParams({ against: to.backup_id })}`).then(
-      async (patch) => {
-        const before = await documents(from, to.size_bytes);
-        if (here) setKnown({ patch, before });
-      },
-      (error) => here && setKnown({ error }),
-    );
-    return () => { here = false; };
-  }, [from, to.backup_id]);
-  if (known.error) return html`<div class="padded"><${Failure} error=${known.error} /></div>`;
-  if (!known.patch) return html`<p class="placeholder" aria-busy="true">Comparing…</p>`;
-  return html`<p class="padded sub">From <a class="name" href=${link("backups", from)}>${from}</a> to this one.</p>
-    <${Diff} patch=${known.patch} before=${known.before} />`;
-}
-
-/** Old values are shown where documents are small. */
-async function documents(id, size) {
-  return size > 1 << 20 ? undefined : get(at("/v1/backups", id, "data")).catch(() => undefined);
+  const { answer, error } = useAnswer(async () => {
+    const [patch, { size_bytes: size }] = await Promise.all([
+      get(query(at("/v1/backups", from, "diff"), { against: to })), get(at("/v1/backups", from)),
+    ]);
+    return { patch, before: size > SMALL ? undefined : await get(at("/v1/backups", from, "data")) };
+  }, [from, to]);
+  if (error) return html`<div class="padded"><${Failure} error=${error} /></div>`;
+  if (!answer) return html`<p class="placeholder" aria-busy="true">Comparing…</p>`;
+  return html`<p class="padded sub">From <a class="name" href=${link("backups", from)}>${from}</a> to this one.
+      ${answer.before === undefined && " It is too large to show its values."}</p>
+    <${Diff} patch=${answer.patch} before=${answer.before} />`;
 }
 
 const RESTORES = [

@@ -2,22 +2,20 @@
 
 import { useCollection } from "../collection.js";
 import { html } from "../html.js";
-import { bytes, count, labels, plural } from "../format.js";
+import { bytes, count, labels, matches, plural } from "../format.js";
 import { Filter, Heading, Panel, Placeholder, Select, State, Table, Tag } from "../parts/basics.js";
 import { backups } from "../resources.js";
 import { link, setSearch } from "../router.js";
 import { Ago, At } from "../time.js";
 
-const MOST = 300;
-
 export function Backups({ search }) {
   useCollection(backups, 30);
   const type = search.get("type") ?? "";
-  const wanted = (search.get("q") ?? "").toLowerCase();
+  const wanted = search.get("q") ?? "";
   const all = backups.values();
   const types = [...new Set(all.map((backup) => backup.backup_type))].sort();
   const found = all.filter((backup) => (!type || backup.backup_type === type)
-    && `${backup.backup_id} ${labels(backup.labels)}`.toLowerCase().includes(wanted));
+    && matches(`${backup.backup_id} ${labels(backup.labels)}`, wanted));
   const stored = all.reduce((sum, backup) => sum + backup.stored_bytes, 0);
   return html`
     <${Heading} title="Backups" sub=${`${plural(all.length, "backup")}, ${bytes(stored)} packed`} />
@@ -29,9 +27,8 @@ export function Backups({ search }) {
       ${found.length === 0
         ? html`<${Placeholder} collection=${backups} what=${all.length ? "No backup is like that." : "There is no backup yet."}
             hint=${all.length ? null : "Store one with POST /v1/backups, or declare a schedule that does."} />`
-        : html`<${Table} label="Backups" columns=${COLUMNS} rows=${found.slice(0, MOST)} rowKey=${({ backup_id: id }) => id} />`}
-    </${Panel}>
-    ${found.length > MOST && html`<p class="sub">${count(found.length - MOST)} more are not shown: filter them.</p>`}`;
+        : html`<${Table} label="Backups" columns=${COLUMNS} rows=${found} rowKey=${({ backup_id: id }) => id} />`}
+    </${Panel}>`;
 }
 
 /** Whether it was found whole. */

@@ -2,7 +2,7 @@
 
 import { useCollection } from "../collection.js";
 import { html, useMemo, useState } from "../html.js";
-import { count, plural, words } from "../format.js";
+import { count, matches, plural, words } from "../format.js";
 import { breakerHistory, useHistory } from "../history.js";
 import { Choice, Filter, Heading, Placeholder, Select } from "../parts/basics.js";
 import { Tile } from "../parts/breaker-tile.js";
@@ -29,7 +29,7 @@ export function Board({ search }) {
   const by = search.get("by") ?? "prefix";
   const all = breakers.values();
   const found = useMemo(
-    () => all.filter(({ name, state: its }) => name.toLowerCase().includes(wanted.toLowerCase()) && (state === "all" || its === state))
+    () => all.filter(({ name, state: its }) => matches(name, wanted) && (state === "all" || its === state))
       .sort((a, b) => (a.name < b.name ? -1 : 1)),
     [breakers.shown.value, wanted, state],
   );

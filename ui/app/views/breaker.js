@@ -1,14 +1,16 @@
 // One breaker: how it is, why, who failed, what was done to it.
 
-import { at, get } from "../api.js";
+import { useAnswer } from "../answer.js";
+import { at, get, query } from "../api.js";
 import { useCollection } from "../collection.js";
-import { html, useEffect, useState } from "../html.js";
-import { count, number, percent, words } from "../format.js";
+import { html } from "../html.js";
+import { count, percent, words } from "../format.js";
 import { breakerHistory, useHistory } from "../history.js";
 import { Bars, describe, worst } from "../parts/bars.js";
 import { Facts, Failure, Heading, Meter, Panel, State, Table } from "../parts/basics.js";
 import { BreakerActions } from "../parts/breaker-actions.js";
 import { Rate, Until } from "../parts/breaker-tile.js";
+import { configuration } from "../parts/configuration.js";
 import { Switch } from "../parts/switch.js";
 import { causeText } from "../problems.js";
 import { breakers } from "../resources.js";
@@ -21,7 +23,9 @@ export function Breaker({ parts: [, name] }) {
   useHistory(breakerHistory);
   const now = useNow();
   const breaker = breakers.items.get(name);
-  const { transitions, error } = useTransitions(name, breaker?.generation);
+  // Newest first, read anew after each.
+  const { answer, error } = useAnswer(() => get(query(at("/v1/breakers", name, "transitions"), { limit: 100 })), [name, breaker?.generation]);
+  const transitions = answer?.items;
   if (!breaker) {
     return html`<${Heading} title=${name} />
       <p class="placeholder">${breakers.loadedAt ? "There is no breaker of this name." : "Loading…"} <a href="#/breakers">All breakers</a></p>`;
@@ -53,20 +57,6 @@ export function Breaker({ parts: [, name] }) {
     </${Panel}>`;
 }
 
-/** Newest first, read anew after each. */
-function useTransitions(name, generation) {
-  const [known, setKnown] = useState({});
-  useEffect(() => {
-    let here = true;
-    get(`${at("/v1/breakers", name, "transitions")}?limit=100`).then(
-      ({ items }) => here && setKnown({ transitions: items }),
-      (error) => here && error.status !== 404 && setKnown((was) => ({ ...was, error })),
-    );
-    return () => { here = false; };
-  }, [name, generation]);
-  return known;
-}
-
 function Slow({ breaker }) {
   const limit = breaker.config.window?.slow_call_rate ?? 1;
   const text = `${percent(breaker.slow_call_rate)} slow, limit ${percent(limit)}`;
@@ -93,15 +83,6 @@ function Reporters({ breaker, opened }) {
       <${Meter} share=${failures / threshold} tone=${failures >= threshold ? "bad" : "warn"} label=${`${failures} of ${threshold}`} />
       <span class="figure">${failures} of ${threshold}</span></li>`)}</ul>
     ${config.min_reporters > 1 && html`<p class="hint">Opens when ${config.min_reporters} clients have reached it.</p>`}`;
-}
-
-/** Every field that is set; a window's on lines of their own. */
-function configuration(config) {
-  const { window, ...rest } = config;
-  const line = (lead) => ([field, value]) => [`${lead}${words(field).replace(/ seconds$/, "")}`,
-    field.endsWith("_seconds") ? `${number(value)} s` : field.endsWith("_rate") ? percent(value) : typeof value === "number" ? number(value) : String(value)];
-  const given = (fields) => Object.entries(fields).filter(([, value]) => value !== null);
-  return [...given(rest).map(line("")), ...given(window ?? {}).map(line("window "))];
 }
 
 const COLUMNS = [

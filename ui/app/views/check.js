@@ -1,13 +1,15 @@
 // One check: how it is, its results, its configuration.
 
-import { at, get } from "../api.js";
+import { useAnswer } from "../answer.js";
+import { at, get, query } from "../api.js";
 import { useCollection } from "../collection.js";
-import { html, useEffect, useState } from "../html.js";
-import { number, words } from "../format.js";
+import { html } from "../html.js";
+import { number } from "../format.js";
 import { checkHistory, useHistory } from "../history.js";
 import { Bars, describe, worst } from "../parts/bars.js";
 import { Facts, Failure, Heading, Json, Panel, State, Table } from "../parts/basics.js";
 import { RunCheck } from "../parts/check-actions.js";
+import { configuration } from "../parts/configuration.js";
 import { checks } from "../resources.js";
 import { Ago, At, Since, useNow } from "../time.js";
 import { shows } from "./checks.js";
@@ -19,7 +21,9 @@ export function Check({ parts: [, name] }) {
   useHistory(checkHistory);
   const now = useNow();
   const check = checks.items.get(name);
-  const { results, error } = useResults(name, check?.timestamp);
+  // Newest first, read anew after each.
+  const { answer, error } = useAnswer(() => get(query(at("/v1/checks", name, "results"), { limit: 100 })), [name, check?.timestamp]);
+  const results = answer?.items;
   if (!check) {
     return html`<${Heading} title=${name} />
       <p class="placeholder">${checks.loadedAt ? "There is no check of this name." : "Loading…"} <a href="#/checks">All checks</a></p>`;
@@ -47,20 +51,6 @@ export function Check({ parts: [, name] }) {
     </${Panel}>`;
 }
 
-/** Newest first, read anew after each. */
-function useResults(name, last) {
-  const [known, setKnown] = useState({});
-  useEffect(() => {
-    let here = true;
-    get(`${at("/v1/checks", name, "results")}?limit=100`).then(
-      ({ items }) => here && setKnown({ results: items }),
-      (error) => here && error.status !== 404 && setKnown((was) => ({ ...was, error })),
-    );
-    return () => { here = false; };
-  }, [name, last]);
-  return known;
-}
-
 function facts(check) {
   return [
     ["Kind", check.kind], ["Critical", check.critical ? "yes" : "no"],
@@ -71,14 +61,6 @@ function facts(check) {
     ["Took", check.duration_seconds !== null ? `${number(check.duration_seconds)} s` : null],
     ["Changes", number(check.changes)],
   ];
-}
-
-/** Every field that is set. */
-export function configuration(config) {
-  return Object.entries(config).filter(([, value]) => value !== null && value !== "").map(([field, value]) => [
-    words(field).replace(/ seconds$/, ""),
-    field.endsWith("_seconds") ? `${number(value)} s` : typeof value === "object" ? JSON.stringify(value) : String(value),
-  ]);
 }
 
 const COLUMNS = [

@@ -2,17 +2,16 @@
 
 import { useCollection } from "../collection.js";
 import { html } from "../html.js";
-import { count, plural } from "../format.js";
+import { count, matches, plural } from "../format.js";
 import { checkHistory, useHistory } from "../history.js";
 import { Bars, describe, worst } from "../parts/bars.js";
-import { Choice, Filter, Heading, Placeholder, State, TONES, Tag } from "../parts/basics.js";
+import { Choice, Filter, Heading, MOST_ROWS, Placeholder, Rest, State, TONES, Tag } from "../parts/basics.js";
 import { RunCheck } from "../parts/check-actions.js";
 import { checks } from "../resources.js";
 import { link, setSearch } from "../router.js";
 import { Ago, useNow } from "../time.js";
 
 const SLOTS = 96;
-const MOST = 300;
 const ORDER = ["red", "stale", "yellow", "green"];
 
 export const shows = (check) => (check.stale ? "stale" : check.status);
@@ -21,11 +20,11 @@ export function Checks({ search }) {
   useCollection(checks, 10);
   useHistory(checkHistory);
   const now = useNow();
-  const wanted = (search.get("q") ?? "").toLowerCase();
+  const wanted = search.get("q") ?? "";
   const status = search.get("status") ?? "all";
   const all = checks.values();
   const found = all
-    .filter((check) => check.name.toLowerCase().includes(wanted) && (status === "all" || shows(check) === status))
+    .filter((check) => matches(check.name, wanted) && (status === "all" || shows(check) === status))
     .sort((a, b) => ORDER.indexOf(shows(a)) - ORDER.indexOf(shows(b)) || (a.name < b.name ? -1 : 1));
   const counts = Object.fromEntries(ORDER.map((one) => [one, all.filter((check) => shows(check) === one).length]));
   return html`
@@ -38,8 +37,8 @@ export function Checks({ search }) {
     ${found.length === 0
       ? html`<${Placeholder} collection=${checks} what=${all.length ? "No check is like that." : "There is no check yet."}
           hint=${all.length ? null : "Declare one with PUT /v1/checks/{name}."} />`
-      : html`<ul class="checks panel flush">${found.slice(0, MOST).map((check) => html`<${Row} key=${check.name} check=${check} now=${now} />`)}</ul>`}
-    ${found.length > MOST && html`<p class="sub">${count(found.length - MOST)} more are not shown: filter by name.</p>`}`;
+      : html`<ul class="checks panel flush">${found.slice(0, MOST_ROWS).map((check) => html`<${Row} key=${check.name} check=${check} now=${now} />`)}</ul>`}
+    <${Rest} all=${found} />`;
 }
 
 function Row({ check, now }) {

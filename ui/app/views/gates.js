@@ -7,7 +7,7 @@ import { count, labels, plural } from "../format.js";
 import { Action, Heading, Panel, Placeholder, State } from "../parts/basics.js";
 import { doNow } from "../parts/dialog.js";
 import { gates } from "../resources.js";
-import { link } from "../router.js";
+import { linkTo } from "../router.js";
 import { At } from "../time.js";
 
 export function Gates() {
@@ -18,8 +18,6 @@ export function Gates() {
     ${all.length === 0 && html`<${Placeholder} collection=${gates} what="There is no gate yet." hint="Declare one with PUT /v1/gates/{name}." />`}
     <div class="columns wide">${all.map((gate) => html`<${Gate} key=${gate.name} gate=${gate} />`)}</div>`;
 }
-
-const KINDS = { check: "checks", breaker: "breakers" };
 
 function Gate({ gate }) {
   const [asked, setAsked] = useState(null);
@@ -41,7 +39,7 @@ function Gate({ gate }) {
     ${config.description && html`<p>${config.description}</p>`}
     ${verdict.blocking.length > 0 && html`<ul class="blocking">${verdict.blocking.map((one) => html`<li key=${`${one.kind} ${one.name}`}>
       <${State} state=${one.status} /> <span class="kind">${one.kind}</span>${" "}
-      ${KINDS[one.kind] ? html`<a class="name" href=${link(KINDS[one.kind], one.name)}>${one.name}</a>` : html`<span class="name">${one.name}</span>`}
+      ${one.kind === "alert" ? html`<span class="name">${one.name}</span>` : html`<a class="name" href=${linkTo(one.kind, one.name)}>${one.name}</a>`}
       <span class="sub"> ${one.message}</span></li>`)}</ul>`}
     <p class="sub">Looks at ${looksAt || "nothing"}; lets pass up to ${config.max_status ?? "green"}.</p>
     <p class="sub">Asked since the start: ${count(gate.allowed_evaluations)} passed, ${count(gate.refused_evaluations)} refused.</p>

@@ -3,20 +3,18 @@
 import { at, post } from "../api.js";
 import { useCollection } from "../collection.js";
 import { html } from "../html.js";
-import { count, number, percent, plural, words } from "../format.js";
+import { count, matches, number, percent, plural, words } from "../format.js";
 import { Action, Filter, Heading, Meter, Panel, Placeholder, State, Table } from "../parts/basics.js";
 import { act } from "../parts/dialog.js";
 import { limiters } from "../resources.js";
 import { setSearch } from "../router.js";
 import { span } from "../time.js";
 
-const MOST = 500;
-
 export function Limiters({ search }) {
   useCollection(limiters, 2);
-  const wanted = (search.get("q") ?? "").toLowerCase();
+  const wanted = search.get("q") ?? "";
   const all = limiters.values();
-  const found = all.filter(({ name }) => name.toLowerCase().includes(wanted));
+  const found = all.filter(({ name }) => matches(name, wanted));
   return html`
     <${Heading} title="Limiters" sub=${plural(all.length, "limiter")} />
     <div class="tools"><${Filter} value=${wanted} onInput=${(q) => setSearch({ q })} /></div>
@@ -24,9 +22,8 @@ export function Limiters({ search }) {
       ${found.length === 0
         ? html`<${Placeholder} collection=${limiters} what=${all.length ? "No limiter is called that." : "There is no limiter yet."}
             hint=${all.length ? null : "Declare one with PUT /v1/limiters/{name}."} />`
-        : html`<${Table} label="Limiters" columns=${COLUMNS} rows=${found.slice(0, MOST)} rowKey=${({ name }) => name} />`}
-    </${Panel}>
-    ${found.length > MOST && html`<p class="sub">${count(found.length - MOST)} more are not shown: filter by name.</p>`}`;
+        : html`<${Table} label="Limiters" columns=${COLUMNS} rows=${found} rowKey=${({ name }) => name} />`}
+    </${Panel}>`;
 }
 
 /** What is granted now, out of all that can be. */

@@ -1,20 +1,21 @@
 // What is broken, since when, who reported it; and how the rest is.
 
-import { useCollection } from "../collection.js";
+import { useFeed } from "../feed.js";
 import { html } from "../html.js";
 import { count, plural } from "../format.js";
-import { Glyph, Panel, State, TONES, Tag } from "../parts/basics.js";
-import { AlertActions } from "../parts/alert-actions.js";
+import { Failure, Glyph, Panel, State, TONES } from "../parts/basics.js";
+import { AlertActions, AlertTags } from "../parts/alert-actions.js";
 import { BreakerActions } from "../parts/breaker-actions.js";
 import { EventList } from "../parts/event-list.js";
 import { RunCheck } from "../parts/check-actions.js";
 import { RunSchedule } from "../parts/schedule-actions.js";
 import { alerts, breakers, checks, gates, limiters, schedules } from "../resources.js";
 import { Since, span, useNow } from "../time.js";
-import { useRecentEvents } from "../recent.js";
 
 /** More than this nobody reads at once. */
 const MOST = 40;
+/** So many of the latest events. */
+const LATELY = 12;
 
 const HEADLINES = { green: "All is well", yellow: "Something wants a look", red: "Something is broken" };
 
@@ -27,7 +28,7 @@ export function Overview({ situation }) {
   const sub = [broken && `${count(broken)} broken`, wanting && `${plural(wanting, "warning")}`].filter(Boolean).join(", ");
   return html`
     <div class=${`headline ${status}`}>
-      <${Glyph} tone=${{ green: "good", yellow: "warn", red: "bad" }[status]} />
+      <${Glyph} tone=${TONES[status]} />
       <div><h1 tabindex="-1">${HEADLINES[status]}</h1>
         <p class="sub">${sub || `${plural(breakers.items.size, "breaker")}, ${plural(checks.items.size, "check")}, no problem`}</p></div>
     </div>
@@ -49,10 +50,7 @@ function Problem({ problem }) {
   return html`<li class=${`problem ${gravity}`}>
     <${State} state=${state} tone=${kind === "gate" ? "bad" : TONES[state]} />
     <div class="what">
-      <p class="title"><span class="kind">${kind}</span> <a href=${href}>${name}</a>
-        ${alert?.acknowledged && html` <${Tag} title=${alert.acknowledged.comment}>acknowledged by ${alert.acknowledged.by}</${Tag}>`}
-        ${alert?.silenced_by?.length > 0 && html` <${Tag}>silenced</${Tag}>`}
-        ${alert?.muted_by?.length > 0 && html` <${Tag}>maintenance</${Tag}>`}</p>
+      <p class="title"><span class="kind">${kind}</span> <a href=${href}>${name}</a>${alert && html`<${AlertTags} alert=${alert} />`}</p>
       <p class="why">${text}</p>
     </div>
     <p class="reporter">${reporter}</p>
@@ -62,7 +60,7 @@ function Problem({ problem }) {
 }
 
 function Waits({ problem }) {
-  return problem.retryAfter ? html`for ${span(problem.retryAfter)}` : html`<span class="none">now</span>`;
+  return problem.retryAfter ? html`${span(problem.retryAfter)} left` : html`<span class="none">now</span>`;
 }
 
 function Acts({ problem }) {
@@ -83,13 +81,12 @@ function tally(items, of) {
 }
 
 function Summary() {
-  for (const collection of [breakers, checks, gates, limiters, schedules, alerts]) useCollection(collection, 15);
   const now = useNow();
   const next = schedules.values().map((schedule) => schedule.next_run_at).filter(Boolean).sort()[0];
   return html`<div class="summary">
     <${Sum} title="Breakers" href="#/breakers" counts=${tally(breakers.values(), (b) => b.state)} />
     <${Sum} title="Checks" href="#/checks" counts=${tally(checks.values(), (c) => (c.stale ? "stale" : c.status))} />
-    <${Sum} title="Gates" href="#/gates" counts=${tally(gates.values(), (g) => (g.verdict.allowed ? "open_gate" : "closed_gate"))} />
+    <${Sum} title="Gates" href="#/gates" tones=${GATE_TONES} counts=${tally(gates.values(), (g) => (g.verdict.allowed ? "lets pass" : "closed"))} />
     <${Sum} title="Alerts" href="#/alerts" counts=${tally(alerts.values(), (a) => a.level)} none="none fires" />
     <${Sum} title="Limiters" href="#/limiters" counts=${tally(limiters.values(), (l) => (l.blocked_seconds ? "blocked" : l.waiting ? "waiting" : "free"))} />
     <${Sum} title="Schedules" href="#/schedules" counts=${tally(schedules.values(), (s) => s.last_run?.status ?? "not run yet")}
@@ -97,21 +94,22 @@ function Summary() {
   </div>`;
 }
 
-const GATE = { open_gate: ["good", "open"], closed_gate: ["bad", "closed"] };
+/** A closed breaker is well, a closed gate is not. */
+const GATE_TONES = { "lets pass": "good", closed: "bad" };
 
-function Sum({ title, href, counts, none = "none declared", foot }) {
+function Sum({ title, href, counts, tones = TONES, none = "none declared", foot }) {
   const sorted = [...counts].sort(([a], [b]) => (a < b ? -1 : 1));
   return html`<a class="sum" href=${href}>
     <h2>${title}</h2>
     ${sorted.length === 0 && html`<p class="none">${none}</p>`}
     <ul>${sorted.map(([state, n]) => html`<li key=${state}><span class="n">${count(n)}</span>
-      <${State} state=${state} tone=${GATE[state]?.[0] ?? TONES[state] ?? "off"} text=${GATE[state]?.[1]} /></li>`)}</ul>
+      <${State} state=${state} tone=${tones[state]} /></li>`)}</ul>
     ${foot && html`<p class="foot">${foot}</p>`}
   </a>`;
 }
 
 function Recent() {
-  const events = useRecentEvents();
+  const [{ items, error }] = useFeed({ page: LATELY, most: LATELY });
   return html`<${Panel} title="Lately" aside=${html`<a href="#/events">All events</a>`} className="flush">
-    <${EventList} events=${events.slice(0, 12)} /></${Panel}>`;
+    <${Failure} error=${error} /><${EventList} events=${items} /></${Panel}>`;
 }

@@ -1,8 +1,9 @@
 // One schedule and its runs.
 
-import { at, get } from "../api.js";
+import { useAnswer } from "../answer.js";
+import { at, get, query } from "../api.js";
 import { useCollection } from "../collection.js";
-import { html, useEffect, useState } from "../html.js";
+import { html } from "../html.js";
 import { words } from "../format.js";
 import { Facts, Failure, Heading, Json, Panel, State, Table } from "../parts/basics.js";
 import { RunSchedule } from "../parts/schedule-actions.js";
@@ -13,7 +14,9 @@ import { action, timing } from "./schedules.js";
 export function Schedule({ parts: [, name] }) {
   useCollection(schedules, 10);
   const schedule = schedules.items.get(name);
-  const { runs, error } = useRuns(name, JSON.stringify([schedule?.last_run, schedule?.running]));
+  const version = JSON.stringify([schedule?.last_run, schedule?.running]);
+  const { answer, error } = useAnswer(() => get(query(at("/v1/schedules", name, "runs"), { limit: 100 })), [name, version]);
+  const runs = answer?.items;
   if (!schedule) {
     return html`<${Heading} title=${name} />
       <p class="placeholder">${schedules.loadedAt ? "There is no schedule of this name." : "Loading…"} <a href="#/schedules">All schedules</a></p>`;
@@ -43,19 +46,6 @@ export function Schedule({ parts: [, name] }) {
 function Output({ run }) {
   if (!run || run.output === null) return html`<p class="sub">None.</p>`;
   return html`<${Json} value=${run.output} label=${`Output of run ${run.id}`} />`;
-}
-
-function useRuns(name, version) {
-  const [known, setKnown] = useState({});
-  useEffect(() => {
-    let here = true;
-    get(`${at("/v1/schedules", name, "runs")}?limit=100`).then(
-      ({ items }) => here && setKnown({ runs: items }),
-      (error) => here && error.status !== 404 && setKnown((was) => ({ ...was, error })),
-    );
-    return () => { here = false; };
-  }, [name, version]);
-  return known;
 }
 
 function took({ started_at: from, finished_at: to }) {
