@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ from fuseboard.transport import HttpTransport, Request
 from fuseboard.wire import Response
 
 from conftest import Server, eventually, forget_board
+from misbehaving import ALLOWED, Misbehaving, answer, request
 
 
 class Boom(Exception):
@@ -284,6 +286,28 @@ def test_without_a_stream_each_call_is_asked_for(
     assert seen.count("/v1/calls") == 2
     monkeypatch.undo()
     warm(func)
+
+
+def test_a_server_that_has_no_stream_left_is_not_away(nowhere: str, name: str) -> None:
+    asked: list[bytes] = []
+
+    def script(sock: socket.socket, number: int) -> None:
+        while True:
+            line = request(sock).split(b"\r\n", 1)[0]
+            asked.append(line)
+            full = b"/v1/replica" in line
+            sock.sendall(answer({"code": "overloaded"}, 503) if full else answer({**ALLOWED, "items": []}))
+
+    with Misbehaving(script) as server:
+        fuseboard.configure(url=server.url, mode="local")
+        func = circuit_breaker(name)(lambda: 1)
+        func()
+        eventually(lambda: sum(b"/v1/replica" in line for line in asked) >= 2)
+        assert not current.board().presence.away
+        assert not any(b"/livez" in line for line in asked), "nobody had to ask whether it is there"
+        before = len([line for line in asked if b"/v1/calls" in line])
+        assert (func(), func()) == (1, 1)
+        assert len([line for line in asked if b"/v1/calls" in line]) == before + 2
 
 
 def test_idle_tokens_go_back(local: Server, name: str, client: fuseboard.Client) -> None:

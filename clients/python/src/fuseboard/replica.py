@@ -224,11 +224,12 @@ class Replica:
         stream = EventStream(transport, path, self._board.settings.stale_after)
         try:
             stream.open()
-        except FuseboardUnavailable as error:
-            self._board.found_away(error)
-            raise
-        except (OSError, ProtocolError) as error:
-            # something answers connections and gives no stream, such as a proxy: calls find out if it is more
+        except (FuseboardUnavailable, OSError, ProtocolError) as error:
+            if isinstance(error, FuseboardUnavailable) and error.status is None:
+                self._board.found_away(error)
+                raise
+            # something is there and gives no stream, such as a proxy, or a server that has as many as it
+            # takes: calls find out if it is more
             raise FuseboardError(f"no stream of changes: {error or type(error).__name__}") from error
         self._stream, heard = stream, False
         try:

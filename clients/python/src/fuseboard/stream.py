@@ -74,7 +74,6 @@ class EventStream:
         connection = self._transport.connect()
         sock = self._sock = connection.sock
         payload = self._transport.target.encode("GET", self._path, None, {"accept": "text/event-stream"})
-        # the fixed part of a request asks for JSON; the later header line says more
         sock.settimeout(self._transport.settings.timeout)
         sock.sendall(payload)
         head = b""
