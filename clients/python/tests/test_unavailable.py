@@ -433,6 +433,24 @@ def test_a_server_that_answers_probes_but_no_calls_costs_ever_fewer_timeouts(now
         assert 1 <= slow <= 4
 
 
+def test_a_proxy_whose_server_is_away_is_no_server_that_is_back(nowhere: str, name: str) -> None:
+    asked: list[bytes] = []
+
+    def script(sock: socket.socket, number: int) -> None:
+        while True:
+            asked.append(request(sock).split(b" ", 2)[1])
+            sock.sendall(answer({"code": "bad_gateway"}, 502))
+
+    with Misbehaving(script) as server:
+        fuseboard.configure(url=server.url)
+        guarded = circuit_breaker(name)(lambda: "ticker")
+        guarded()
+        eventually(lambda: asked.count(b"/livez") >= 2)
+        assert away()
+        guarded()
+        assert asked.count(b"/v1/calls") == 1
+
+
 def test_an_address_that_swallows_packets_costs_one_connect_timeout(nowhere: str, name: str) -> None:
     # a listener whose queue is full drops further connections
     with socket.socket() as listener:

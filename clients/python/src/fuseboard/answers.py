@@ -11,6 +11,16 @@ UNKNOWN: dict[str, Any] = {}
 """Stands for the answer 404."""
 
 
+def answered(answer: Response) -> Response:
+    """The answer; ``FuseboardUnavailable`` for a status that says as much as none: it may be given later."""
+    if answer.status >= 500 or answer.status in (408, 429):
+        error = problem(answer.status, answer.body, answer.header("retry-after"))
+        raise FuseboardUnavailable(
+            str(error), status=answer.status, retry_after_seconds=error.retry_after_seconds
+        )
+    return answer
+
+
 def fields(answer: Response) -> dict[str, Any]:
     """The JSON object of a 2xx answer."""
     if not 200 <= answer.status < 300:

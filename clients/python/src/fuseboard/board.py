@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 import logging
-import os
 import random
 import sys
 import time
@@ -18,10 +17,10 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from .alone import Alone
-from .answers import UNKNOWN, fields, not_found
+from .answers import UNKNOWN, answered, fields, not_found
 from .calls import Ask, Grant, Permit, Refused, encode
 from .courier import Courier
-from .errors import FuseboardError, FuseboardUnavailable, problem
+from .errors import FuseboardError, FuseboardUnavailable
 from .operations.core import at
 from .outbox import MAX_WAITING, Flight, Outbox, Outcome
 from .presence import Presence
@@ -71,7 +70,6 @@ class Board:
         self._ready = False
         self._declared: set[tuple[str, str]] = set()
         self._releases: deque[tuple[str, str]] = deque(maxlen=MAX_WAITING)
-        self._spends: tuple[str, bytes] | None = None
         if isinstance(self.transport, HttpTransport):
             self.transport.gate = self._gate
             self.transport.on_orphan = self.courier.wake
@@ -294,10 +292,7 @@ class Board:
         try:
             answer = yield request
             assert isinstance(answer, Response)
-            if answer.status >= 500 or answer.status in (408, 429):
-                error = problem(answer.status, answer.body, answer.header("retry-after"))
-                raise FuseboardUnavailable(str(error), retry_after_seconds=error.retry_after_seconds)
-            told = UNKNOWN if answer.status == 404 else fields(answer)
+            told = UNKNOWN if answered(answer).status == 404 else fields(answer)
         except FuseboardUnavailable as error:
             self.outbox.put_back(flight)
             self.found_away(error)
@@ -332,27 +327,6 @@ class Board:
     def ask_for(self, request: Request) -> Steps[dict[str, Any] | None]:
         """The fields of an answer to a request that no caller waits for."""
         return (yield from self._send(request))
-
-    def tell_spends(self) -> bool:
-        """Before the server decides again: what was spent without it. Whether it has been told."""
-        for _ in range(3):
-            if self._spends is None:
-                spent = self.alone.take_spent()
-                if not spent:
-                    return True
-                items = [{"limiter": name, "spent_tokens": tokens} for name, tokens in spent.items()]
-                body = encode({"client": self.client, "items": items[:1000]})
-                self._spends = (os.urandom(16).hex(), body.encode("ascii"))
-            key, payload = self._spends
-            request = Request("POST", "/v1/leases", payload, headers={"idempotency-key": key})
-            try:
-                answer = self.transport.request(request)
-            except FuseboardUnavailable:
-                return False
-            if answer.status >= 500:
-                return False
-            self._spends = None
-        return True
 
     def _gate(self) -> None:
         if self.presence.away:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import logging
+import os
 from typing import TYPE_CHECKING, Protocol
 
+from .answers import answered
+from .calls import encode
 from .errors import FuseboardError, FuseboardUnavailable
 from .steps import Steps
 from .transport import Request
+from .wire import Response
 
 if TYPE_CHECKING:
     from .board import Board
@@ -35,6 +39,8 @@ class Rounds:
 
     def __init__(self, board: Board) -> None:
         self._board = board
+        # what was spent alone and is being told, with the key under which it counts once
+        self._spends: tuple[str, bytes] | None = None
 
     def duties(self) -> bool:
         """Probe a server that is away; else send outcomes, what cancelled callers held, and the rest."""
@@ -82,17 +88,33 @@ class Rounds:
                 logger.debug("fuseboard: %s", error)
 
     def _probe(self) -> None:
+        presence = self._board.presence
         try:
-            self._board.transport.request(Request("GET", "/livez"))
+            self._ask(Request("GET", "/livez"))
+            # before anybody is granted anything anew
+            self._tell_spends()
         except FuseboardUnavailable:
-            self._board.presence.still_away()
+            presence.still_away()
             return
-        # before anybody is granted anything anew
-        if not self._board.tell_spends():
-            self._board.presence.still_away()
-            return
-        self._board.presence.back()
+        presence.back()
         logger.warning("fuseboard: the server is back")
+
+    def _tell_spends(self) -> None:
+        """What was spent without the server, so that it counts there."""
+        for _ in range(3):
+            if self._spends is None:
+                spent = self._board.alone.take_spent()
+                if not spent:
+                    return
+                items = [{"limiter": name, "spent_tokens": tokens} for name, tokens in spent.items()]
+                body = encode({"client": self._board.client, "items": items[:1000]})
+                self._spends = (os.urandom(16).hex(), body.encode("ascii"))
+            key, payload = self._spends
+            self._ask(Request("POST", "/v1/leases", payload, headers={"idempotency-key": key}))
+            self._spends = None
+
+    def _ask(self, request: Request) -> Response:
+        return answered(self._board.transport.request(request))
 
     def _quietly(self, steps: Steps[None]) -> None:
         try:

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any
 
 from ..access import reach
-from ..answers import fields
+from ..answers import answered, fields
 from ..board import Board
 from ..current import board
 from ..errors import FuseboardUnavailable, problem
@@ -220,8 +220,9 @@ class MetricsCollector:
         """Whether to go on with the next."""
         headers = {"idempotency-key": batch.key}
         try:
-            answer = board.transport.request(Request("POST", "/v1/metrics", batch.body, headers=headers))
-            if answer.status >= 500 or answer.status in (408, 409, 429):
+            request = Request("POST", "/v1/metrics", batch.body, headers=headers)
+            answer = answered(board.transport.request(request))
+            if answer.status == 409:
                 raise FuseboardUnavailable(str(problem(answer.status, answer.body)))
             if answer.status < 300:
                 self._landed(batch, answer)
