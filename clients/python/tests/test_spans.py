@@ -13,9 +13,8 @@ from fuseboard.leases import LeasedLimiter
 from fuseboard.local import LocalBreaker
 from fuseboard.spans import ALWAYS, CLOSED_DOOR, NEVER, Span, clock
 from fuseboard.specs import CircuitBreakerConfig, RateLimiterConfig
-from fuseboard.stream import Chunks
 from fuseboard.taps import NO_LIMIT, Lease, Tap
-from fuseboard.wire import ProtocolError
+from fuseboard.wire import Chunks, ProtocolError
 
 
 def told(span: Span) -> list[tuple[str, int, int]]:
@@ -278,14 +277,15 @@ def test_what_ended_late_is_reported_for_its_own_generation(breaker: BreakerRepl
 @pytest.mark.parametrize("cut", [1, 2, 3, 5, 7, 1000])
 def test_chunks_however_they_are_cut(cut: int) -> None:
     chunks, whole = Chunks(), b"5\r\nhello\r\n1;x=y\r\n \r\n5\r\nworld\r\n"
-    got = b"".join(chunks.feed(whole[i : i + cut]) or b"" for i in range(0, len(whole), cut))
-    assert got == b"hello world"
-    assert chunks.feed(b"0\r\n\r\n") is None
+    got = b"".join(chunks.feed(whole[i : i + cut]) for i in range(0, len(whole), cut))
+    assert got == b"hello world" and not chunks.ended
+    assert chunks.feed(b"0\r\n\r\n") == b"" and chunks.ended
 
 
-def test_what_is_no_chunk_is_refused() -> None:
+@pytest.mark.parametrize("bad", [b"nonsense\r\n", b"1\r\nab", b"1\r\na\rb", b"0\r\n\r\nmore"])
+def test_what_is_no_chunk_is_refused(bad: bytes) -> None:
     with pytest.raises(ProtocolError):
-        Chunks().feed(b"nonsense\r\n")
+        Chunks().feed(bad)
 
 
 def test_clocks_agree_with_the_servers() -> None:

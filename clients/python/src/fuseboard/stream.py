@@ -4,57 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 import socket
 import time
 from typing import Any
 
 from .errors import FuseboardUnavailable, problem
 from .transport import RECEIVE, HttpTransport
-from .wire import MAX_HEAD, ProtocolError
+from .wire import MAX_HEAD, Chunks, Head, ProtocolError
 
-_STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})")
 MAX_EVENT = 64 * 1024 * 1024
-
-
-class Chunks:
-    """Takes the chunked transfer coding off, piece by piece."""
-
-    __slots__ = ("_buffer", "_left")
-
-    def __init__(self) -> None:
-        self._buffer = b""
-        self._left = 0
-
-    def feed(self, data: bytes) -> bytes | None:
-        """The content of these bytes; ``None`` at the end."""
-        buffer, content = self._buffer + data, []
-        while True:
-            if self._left > 2:
-                part = buffer[: self._left - 2]
-                content.append(part)
-                buffer = buffer[len(part) :]
-                self._left -= len(part)
-            if 0 < self._left <= 2 and buffer:
-                gone = min(self._left, len(buffer))
-                buffer = buffer[gone:]
-                self._left -= gone
-            if self._left or not buffer:
-                break
-            line, found, rest = buffer.partition(b"\r\n")
-            if not found:
-                if len(buffer) > MAX_HEAD:
-                    raise ProtocolError("a chunk's head is too long")
-                break
-            digits = line.split(b";", 1)[0].strip()
-            if not re.fullmatch(rb"[0-9A-Fa-f]{1,8}", digits):
-                raise ProtocolError("not a chunk size")
-            size = int(digits, 16)
-            if size == 0:
-                return None
-            self._left, buffer = size + 2, rest
-        self._buffer = buffer
-        return b"".join(content)
 
 
 class EventStream:
@@ -76,19 +34,17 @@ class EventStream:
         payload = self._transport.target.encode("GET", self._path, None, {"accept": "text/event-stream"})
         sock.settimeout(self._transport.settings.timeout)
         sock.sendall(payload)
-        head = b""
+        data = b""
         until = time.monotonic() + self._transport.settings.timeout
-        while b"\r\n\r\n" not in head:
-            if len(head) > MAX_HEAD or time.monotonic() > until:
+        while b"\r\n\r\n" not in data:
+            if len(data) > MAX_HEAD or time.monotonic() > until:
                 raise ProtocolError("the answer has no head")
-            head += self._receive()
-        head, _, rest = head.partition(b"\r\n\r\n")
-        status = _STATUS.match(head)
-        if status is None:
-            raise ProtocolError(f"not an HTTP/1.1 answer: {head[:40]!r}")
-        if int(status[1]) != 200 or b"text/event-stream" not in head.lower():
-            raise problem(int(status[1]), rest)
-        if re.search(rb"(?i)\r\ntransfer-encoding:[ \t]*chunked", head):
+            data += self._receive()
+        text, _, rest = data.partition(b"\r\n\r\n")
+        head = Head(text)
+        if head.status != 200 or b"text/event-stream" not in text.lower():
+            raise problem(head.status, rest)
+        if head.chunked:
             self._chunks = Chunks()
         self._take(rest)
         sock.settimeout(self._patience)
@@ -116,10 +72,9 @@ class EventStream:
 
     def _take(self, data: bytes) -> None:
         if self._chunks is not None:
-            content = self._chunks.feed(data)
-            if content is None:
+            data = self._chunks.feed(data)
+            if self._chunks.ended:
                 raise FuseboardUnavailable("the stream of events ended")
-            data = content
         self._text += data
         if len(self._text) > MAX_EVENT:
             raise ProtocolError("an event is too long")

@@ -85,31 +85,57 @@ class Target:
         ) + body
 
 
+class Head:
+    """What an answer's head says. ``length`` is that of the body, if it was told."""
+
+    __slots__ = ("chunked", "keep_alive", "length", "status", "text")
+
+    def __init__(self, text: bytes) -> None:
+        status = _STATUS.match(text)
+        if status is None:
+            raise ProtocolError(f"not an HTTP/1.1 answer: {text[:40]!r}")
+        self.text = text
+        self.status = int(status[2])
+        connection = _CONNECTION.search(text)
+        options = connection[1].lower() if connection else b""
+        self.keep_alive = b"keep-alive" in options if status[1] == b"0" else b"close" not in options
+        self.length: int | None = None
+        encoding = _ENCODING.search(text)
+        self.chunked = encoding is not None
+        if encoding is not None:
+            if encoding[1].strip().lower() != b"chunked":
+                raise ProtocolError("unknown transfer encoding")
+            return
+        lengths = set(_LENGTH.findall(text))
+        if len(lengths) > 1:
+            raise ProtocolError("contradicting content lengths")
+        if self.status in (204, 304):
+            self.length = 0
+        elif lengths:
+            self.length = int(lengths.pop())
+            if self.length > MAX_BODY:
+                raise ProtocolError("the answer's body is too long")
+        else:
+            self.keep_alive = False
+
+    @property
+    def until_close(self) -> bool:
+        """Whether only the end of the connection ends the body."""
+        return self.length is None and not self.chunked
+
+
 class ResponseReader:
     """Feed it what the socket gives; it returns the response once that is whole."""
 
-    __slots__ = (
-        "_buffer",
-        "_chunked",
-        "_head",
-        "_keep_alive",
-        "_left",
-        "_parts",
-        "_status",
-        "_until_close",
-        "response",
-    )
+    __slots__ = ("_buffer", "_chunks", "_head", "_parts", "_size", "response")
 
     def __init__(self) -> None:
         self.response: Response | None = None
         self._buffer = b""
-        self._head: bytes | None = None
+        self._head: Head | None = None
+        self._chunks: Chunks | None = None
         self._parts: list[bytes] = []
-        self._left = 0
-        self._chunked: _Chunks | None = None
-        self._until_close = False
-        self._status = 0
-        self._keep_alive = True
+        self._size = 0
 
     @property
     def started(self) -> bool:
@@ -118,126 +144,90 @@ class ResponseReader:
 
     def feed(self, data: bytes) -> Response | None:
         """Take the next bytes; the response if they complete it."""
-        if self._head is None:
+        head = self._head
+        if head is None:
             self._buffer = data = self._buffer + data if self._buffer else data
             end = data.find(b"\r\n\r\n")
             if end < 0:
                 if len(data) > MAX_HEAD:
                     raise ProtocolError("the answer's head is too long")
                 return None
-            self._read_head(data[:end])
-            if 100 <= self._status < 200:
-                self._head, self._buffer = None, b""
-                return self.feed(data[end + 4 :]) if len(data) > end + 4 else None
-            data = data[end + 4 :]
-            if not self._until_close and self._chunked is None:
-                have = len(data)
-                if have == self._left:
-                    return self._finish(data)
-                if have > self._left:
-                    raise ProtocolError("more bytes than the answer declared")
-        if self._chunked is not None:
-            if self._chunked.feed(data):
-                return self._finish(self._chunked.body())
-            return None
+            head, data = Head(data[:end]), data[end + 4 :]
+            if 100 <= head.status < 200:
+                self._buffer = b""
+                return self.feed(data) if data else None
+            self._head = head
+            self._chunks = Chunks() if head.chunked else None
+        if self._chunks is not None:
+            data = self._chunks.feed(data)
         self._parts.append(data)
-        if self._until_close:
-            self._left += len(data)
-            if self._left > MAX_BODY:
-                raise ProtocolError("the answer's body is too long")
-            return None
-        self._left -= len(data)
-        if self._left < 0:
+        self._size += len(data)
+        if self._size > MAX_BODY:
+            raise ProtocolError("the answer's body is too long")
+        if head.length is not None and self._size > head.length:
             raise ProtocolError("more bytes than the answer declared")
-        return self._finish(b"".join(self._parts)) if self._left == 0 else None
+        whole = self._size == head.length if self._chunks is None else self._chunks.ended
+        return self._finish(head) if whole else None
 
     def end(self) -> Response:
         """The server closed: the response if that is how it ends, else ``ProtocolError``."""
-        if self._head is not None and self._until_close:
-            return self._finish(b"".join(self._parts))
+        if self._head is not None and self._head.until_close:
+            return self._finish(self._head)
         raise ProtocolError("the connection was closed in the middle of an answer")
 
-    def _finish(self, body: bytes) -> Response:
-        self.response = Response(self._status, self._head or b"", body, self._keep_alive)
+    def _finish(self, head: Head) -> Response:
+        self.response = Response(head.status, head.text, b"".join(self._parts), head.keep_alive)
         return self.response
 
-    def _read_head(self, head: bytes) -> None:
-        status = _STATUS.match(head)
-        if status is None:
-            raise ProtocolError(f"not an HTTP/1.1 answer: {head[:40]!r}")
-        self._head = head
-        self._status = int(status[2])
-        connection = _CONNECTION.search(head)
-        options = connection[1].lower() if connection else b""
-        self._keep_alive = b"keep-alive" in options if status[1] == b"0" else b"close" not in options
-        encoding = _ENCODING.search(head)
-        if encoding is not None:
-            if encoding[1].strip().lower() != b"chunked":
-                raise ProtocolError("unknown transfer encoding")
-            self._chunked = _Chunks()
-            return
-        lengths = set(_LENGTH.findall(head))
-        if len(lengths) > 1:
-            raise ProtocolError("contradicting content lengths")
-        if self._status in (204, 304):
-            self._left = 0
-        elif lengths:
-            self._left = int(lengths.pop())
-            if self._left > MAX_BODY:
-                raise ProtocolError("the answer's body is too long")
-        elif self._status >= 200:
-            self._until_close, self._keep_alive = True, False
 
+class Chunks:
+    """Takes the chunked transfer coding off, piece by piece."""
 
-class _Chunks:
-    """The chunked transfer coding."""
-
-    __slots__ = ("_buffer", "_left", "_parts", "_size", "_trailer")
+    __slots__ = ("_at_end", "_buffer", "_in_trailer", "_left", "ended")
 
     def __init__(self) -> None:
+        self.ended = False
         self._buffer = bytearray()
-        self._parts: list[bytes] = []
-        self._left: int | None = None
-        self._size = 0
-        self._trailer = False
+        self._left = 0
+        self._at_end = False
+        self._in_trailer = False
 
-    def body(self) -> bytes:
-        return b"".join(self._parts)
-
-    def feed(self, data: bytes) -> bool:
-        """Whether the last chunk and the trailer have been seen."""
-        buffer = self._buffer
+    def feed(self, data: bytes) -> bytes:
+        """The content of these bytes. ``ended`` tells whether the last chunk and the trailer have been seen."""
+        buffer, content = self._buffer, bytearray()
         buffer += data
-        while True:
-            if self._left is not None:
-                if len(buffer) < self._left + 2:
-                    return False
-                if buffer[self._left : self._left + 2] != b"\r\n":
+        while buffer:
+            if self.ended:
+                raise ProtocolError("more bytes than the answer declared")
+            if self._left:
+                part = buffer[: self._left]
+                del buffer[: self._left]
+                content += part
+                self._left -= len(part)
+                self._at_end = self._left == 0
+            elif self._at_end:
+                if not b"\r\n".startswith(buffer[:2]):
                     raise ProtocolError("a chunk does not end where it says")
-                self._parts.append(bytes(buffer[: self._left]))
-                del buffer[: self._left + 2]
-                self._left = None
-            end = buffer.find(b"\r\n")
-            if end < 0:
-                if len(buffer) > MAX_HEAD:
-                    raise ProtocolError("a chunk's head is too long")
-                return False
-            line = bytes(buffer[:end])
-            del buffer[: end + 2]
-            if self._trailer:
-                if line:
-                    continue
-                if buffer:
-                    raise ProtocolError("more bytes than the answer declared")
-                return True
-            digits = line.split(b";", 1)[0].strip()
-            if not re.fullmatch(rb"[0-9A-Fa-f]{1,8}", digits):
-                raise ProtocolError("not a chunk size")
-            size = int(digits, 16)
-            self._size += size
-            if self._size > MAX_BODY:
-                raise ProtocolError("the answer's body is too long")
-            if size == 0:
-                self._trailer = True
+                if len(buffer) < 2:
+                    break
+                del buffer[:2]
+                self._at_end = False
             else:
-                self._left = size
+                end = buffer.find(b"\r\n")
+                if end < 0:
+                    if len(buffer) > MAX_HEAD:
+                        raise ProtocolError("a chunk's head is too long")
+                    break
+                self._take_line(bytes(buffer[:end]))
+                del buffer[: end + 2]
+        return bytes(content)
+
+    def _take_line(self, line: bytes) -> None:
+        if self._in_trailer:
+            self.ended = not line
+            return
+        digits = line.split(b";", 1)[0].strip()
+        if not re.fullmatch(rb"[0-9A-Fa-f]{1,8}", digits):
+            raise ProtocolError("not a chunk size")
+        self._left = int(digits, 16)
+        self._in_trailer = self._left == 0
