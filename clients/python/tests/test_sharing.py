@@ -229,9 +229,8 @@ def test_a_state_includes_what_the_courier_took_at_that_moment(server: Server, n
                 assert flight is not None
                 time.sleep(0.2)
                 items = [outcome.item() for outcome in flight.outcomes]
-                on.run(
-                    on._send(Request("POST", "/v1/outcomes", json.dumps({"items": items}).encode()), flight)
-                )
+                body = json.dumps({"items": items}).encode()
+                on.run(on.send(Request("POST", "/v1/outcomes", body), flight))
 
             couriers.append(threading.Thread(target=courier))
             couriers[0].start()

@@ -10,7 +10,6 @@ import atexit
 import logging
 import random
 import sys
-import time
 import weakref
 from collections import deque
 from collections.abc import Coroutine
@@ -28,7 +27,7 @@ from .replica import Cell, Replica
 from .rounds import Rounds
 from .settings import Settings, client_id
 from .specs import CircuitBreakerConfig, RateLimiterConfig
-from .steps import Sleep, Steps, run, run_async
+from .steps import Sleep, Steps, run, run_async, until
 from .transport import HttpTransport, Request, Transport
 from .wire import Response
 
@@ -135,7 +134,7 @@ class Board:
                     return permit
             flight = self.outbox.take()
             request = Request("POST", "/v1/calls", self._call(ask, declare, flight), late=self._too_late)
-            decision = yield from self._send(request, flight)
+            decision = yield from self.send(request, flight)
             if decision is None:
                 continue
             if decision is UNKNOWN:
@@ -245,7 +244,7 @@ class Board:
             }
             if declare:
                 body["config"] = limiter.declaration()
-            decision = yield from self._send(Request("POST", path, encode(body).encode("ascii")))
+            decision = yield from self.send(Request("POST", path, encode(body).encode("ascii")))
             if decision is None:
                 continue
             if decision is UNKNOWN:
@@ -271,7 +270,7 @@ class Board:
         """End a permit of a limiter that counts calls in flight."""
         body = encode({"lease_id": lease_id}).encode("ascii")
         try:
-            yield from self._send(Request("POST", at("limiters", limiter, "release"), body))
+            yield from self.send(Request("POST", at("limiters", limiter, "release"), body))
         except FuseboardError as error:
             logger.debug("fuseboard: a permit was not released: %s", error)
 
@@ -287,7 +286,7 @@ class Board:
 
     # the server, and its absence
 
-    def _send(self, request: Request, flight: Flight | None = None) -> Steps[dict[str, Any] | None]:
+    def send(self, request: Request, flight: Flight | None = None) -> Steps[dict[str, Any] | None]:
         """The fields of an answer, ``UNKNOWN`` for a 404; ``None`` after the server was found away."""
         try:
             answer = yield request
@@ -324,10 +323,6 @@ class Board:
             self.replica.lost()
             self.courier.wake()
 
-    def ask_for(self, request: Request) -> Steps[dict[str, Any] | None]:
-        """The fields of an answer to a request that no caller waits for."""
-        return (yield from self._send(request))
-
     def _gate(self) -> None:
         if self.presence.away:
             raise Gated("the server is away")
@@ -359,10 +354,9 @@ class Board:
         while (flight := self.outbox.take()) is not None:
             body = encode({"items": [outcome.item() for outcome in flight.outcomes]}).encode("ascii")
             try:
-                answer = yield from self._send(Request("POST", "/v1/outcomes", body), flight)
+                answer = yield from self.send(Request("POST", "/v1/outcomes", body), flight)
             except FuseboardError as error:
-                if not isinstance(error, FuseboardUnavailable):
-                    logger.warning("fuseboard: outcomes were refused: %s", error)
+                logger.warning("fuseboard: outcomes were refused: %s", error)
                 return
             if answer is None or answer is UNKNOWN:
                 return
@@ -372,9 +366,7 @@ class Board:
     def _landing(self, patience: float) -> Steps[None]:
         """Wait for what other threads are sending."""
         flights = self.outbox.in_the_air()
-        until = time.monotonic() + patience
-        while self.outbox.still_in_the_air(flights) and time.monotonic() < until:
-            yield Sleep(0.0005)
+        yield from until(lambda: not self.outbox.still_in_the_air(flights), patience)
 
     def flush(self) -> None:
         """Send the pending outcomes now, blocking."""

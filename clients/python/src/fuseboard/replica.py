@@ -9,16 +9,17 @@ import contextlib
 import logging
 import os
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from .breakers import BreakerReplica, Report
+from .breakers import PASSING, BreakerReplica, Report
 from .calls import Ask, Permit, Refused, encode
 from .errors import FuseboardError, FuseboardUnavailable
 from .leases import LeasedLimiter, Renewal
 from .spans import ALWAYS, CLOSED_DOOR, NEVER, Span, clock
 from .specs import RateLimiterConfig
-from .steps import Sleep, Steps
+from .steps import Steps, until
 from .stream import EventStream
 from .taps import NO_LIMIT, Tap
 from .transport import HttpTransport, Request, unavailable
@@ -90,7 +91,7 @@ class Replica:
         else:
             now = clock()
             if now >= span.fresh:
-                if breaker.state in ("closed", "metrics_only") and span.fresh > NEVER:
+                if breaker.state in PASSING and span.fresh > NEVER:
                     self._stale()
                 return None
         if not self._take(ask.limiters, now):
@@ -305,12 +306,8 @@ class Replica:
     def report(self, patience: float) -> Steps[None]:
         """Send what was counted, and wait until the server has it. Never raises but for what ends the
         caller."""
-        waited = 0.0
-        while not self._sending.acquire(blocking=False):
-            if waited >= patience:
-                return
-            waited += 0.0005
-            yield Sleep(0.0005)
+        if not (yield from until(partial(self._sending.acquire, blocking=False), patience)):
+            return
         try:
             while not self._board.presence.away:
                 self._collect()
@@ -340,9 +337,7 @@ class Replica:
         }
         request = Request("POST", "/v1/outcomes/aggregated", encode(body).encode("ascii"))
         try:
-            answer = yield from self._board.ask_for(request)
-        except FuseboardUnavailable:
-            return False
+            answer = yield from self._board.send(request)
         except FuseboardError as error:
             # it will not be taken later, either
             logger.warning("fuseboard: outcomes were refused: %s", error)
@@ -358,12 +353,9 @@ class Replica:
     def renew(self, last: bool = False) -> Steps[None]:
         """Ask for the tokens that will be needed, and give back those that will not; at the end all."""
         self._ended = self._ended or last
-        waited = 0.0
-        while not self._renewing.acquire(blocking=False):
-            if not last or waited >= self._board.settings.timeout:
-                return
-            waited += 0.0005
-            yield Sleep(0.0005)
+        patience = self._board.settings.timeout if last else 0.0
+        if not (yield from until(partial(self._renewing.acquire, blocking=False), patience)):
+            return
         try:
             # what is given back by an answer goes with another request
             while (yield from self._renew()) and self._ended:
@@ -386,9 +378,7 @@ class Replica:
         request = Request("POST", "/v1/leases", encode(body).encode("ascii"))
         answer = None
         try:
-            answer = yield from self._board.ask_for(request)
-        except FuseboardUnavailable:
-            pass
+            answer = yield from self._board.send(request)
         finally:
             if answer is None:
                 for renewal in renewals:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import TypeVar
 
 from .errors import FuseboardUnavailable
@@ -24,6 +24,18 @@ class Sleep:
 
 
 Steps = Generator[Request | Sleep, Response | None, T]
+
+LOOK_SECONDS = 0.0005
+
+
+def until(holds: Callable[[], bool], patience: float) -> Steps[bool]:
+    """Look until it holds, or as long as the patience lasts; whether it holds."""
+    end = time.monotonic() + patience
+    while not holds():
+        if time.monotonic() >= end:
+            return False
+        yield Sleep(LOOK_SECONDS)
+    return True
 
 
 def run(transport: Transport, steps: Steps[T]) -> T:
