@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from .calls import Ask, Permit, Refused
-from .leases import LEASE_SECONDS
+from .leases import lease_seconds
 from .local import LocalBreaker, LocalBucket
 from .presence import Presence
 from .settings import OnUnavailable, Settings
@@ -132,5 +132,4 @@ def _window(told: dict[str, Any]) -> tuple[float, float, float] | None:
     part = limit // clients
     # evenly spaced, a little slower: then no window has more than the whole parts of all clients
     rate = part / period if part else 1.0 / (period * math.ceil(clients / limit))
-    lease = min(LEASE_SECONDS, max(period / 5, 0.05), float(config.get("lease_seconds") or LEASE_SECONDS))
-    return rate * (1 - 1e-6), period, lease
+    return rate * (1 - 1e-6), period, lease_seconds(config)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from typing import Any
 
 from .spans import NEVER, clock
@@ -18,6 +19,17 @@ IDLE_SECONDS = 0.3
 GAP_SECONDS = 0.004
 """The least time between two wishes for the same limiter."""
 MAX_LEASE = 2_000_000
+MAX_RELEASES = 100
+"""The most leases that wait to go back; of more, some end by themselves."""
+
+
+def lease_seconds(config: dict[str, Any]) -> float:
+    """For how long tokens of a limiter with this configuration are leased."""
+    seconds, period, own = LEASE_SECONDS, config.get("period_seconds"), config.get("lease_seconds")
+    if isinstance(period, (int, float)):
+        # in a window tokens count until the lease ends and a period after
+        seconds = min(seconds, max(period / 5, 0.05))
+    return min(seconds, float(own)) if isinstance(own, (int, float)) else seconds
 
 
 class Renewal:
@@ -52,7 +64,7 @@ class LeasedLimiter:
         self.tap = Tap(config.name)
         self.lease_seconds = LEASE_SECONDS
         self.may_lease = True
-        self._releases: list[tuple[str, int]] = []
+        self._releases: deque[tuple[str, int]] = deque(maxlen=MAX_RELEASES)
         self._rate = 0.0
         self._used = 0
         self._misses = 0
@@ -65,16 +77,7 @@ class LeasedLimiter:
         algorithm, config = told.get("algorithm"), told.get("config")
         # permits of calls in flight end with their calls: each is asked for
         self.may_lease = algorithm != "concurrency"
-        seconds = LEASE_SECONDS
-        if isinstance(config, dict):
-            period = config.get("period_seconds")
-            if isinstance(period, (int, float)):
-                # in a window tokens count until the lease ends and a period after
-                seconds = min(seconds, max(period / 5, 0.05))
-            own = config.get("lease_seconds")
-            if isinstance(own, (int, float)):
-                seconds = min(seconds, float(own))
-        self.lease_seconds = seconds
+        self.lease_seconds = lease_seconds(config if isinstance(config, dict) else {})
         blocked = told.get("blocked_seconds")
         if isinstance(blocked, (int, float)) and blocked > 0:
             self._not_before = clock() + blocked
@@ -149,10 +152,13 @@ class LeasedLimiter:
 
     def put_back(self, renewal: Renewal) -> None:
         """It was not answered: what goes back goes with the next one."""
-        self._releases = (renewal.releases + self._releases)[-100:]
+        self._releases.extendleft(reversed(renewal.releases))
 
     def _renewal(self, wanted: int) -> Renewal | None:
-        releases, self._releases = self._releases[:100], self._releases[100:]
+        releases = []
+        # one by one: the stream's thread may give back meanwhile
+        while self._releases and len(releases) < MAX_RELEASES:
+            releases.append(self._releases.popleft())
         return Renewal(self, releases, wanted) if wanted or releases else None
 
     def _measure(self, now: float) -> None:
