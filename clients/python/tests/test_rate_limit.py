@@ -269,6 +269,26 @@ async def test_a_cancelled_call_is_no_longer_in_flight(
     assert await asyncio.wait_for(guarded(0), 5) == "done"
 
 
+@pytest.mark.asyncio
+async def test_a_call_cancelled_while_it_asks_is_not_in_flight(name: str, client: fuseboard.Client) -> None:
+    client.limiter_put(name, {"algorithm": "concurrency", "limit": 1, "lease_seconds": 600})
+
+    @rate_limit(name, 100)
+    async def guarded() -> str:
+        return "done"
+
+    assert await guarded() == "done"
+    task = asyncio.create_task(guarded())
+    for _ in range(3):
+        await asyncio.sleep(0)
+    time.sleep(0.2)  # the answer waits in the socket, unread
+    assert client.limiter_get(name)["available_tokens"] == 0
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await asyncio.wait_for(guarded(), 5) == "done"
+
+
 @pytest.mark.parametrize("bad", [0, -1, float("inf"), float("nan")])
 def test_rates_are_checked_where_they_are_written(bad: float) -> None:
     with pytest.raises(ValueError):

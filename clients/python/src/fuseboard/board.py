@@ -7,12 +7,14 @@ coroutines. Nothing here knows about decorators.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import logging
 import random
 import sys
 import weakref
 from collections import deque
 from collections.abc import Coroutine
+from functools import partial
 from typing import Any, TypeVar
 
 from .alone import Alone
@@ -187,13 +189,11 @@ class Board:
 
     def _too_late(self, response: Response) -> None:
         """The caller was cancelled while it asked: what it was given goes back."""
-        try:
+        with contextlib.suppress(FuseboardError):
             decision = fields(response)
-        except FuseboardError:
-            return
-        call_id = decision.get("call_id")
-        if decision.get("allowed") and isinstance(call_id, str):
-            self._post(Outcome(call_id, "ignored", 0.0, None))
+            call_id = decision.get("call_id")
+            if decision.get("allowed") and isinstance(call_id, str):
+                self._post(Outcome(call_id, "ignored", 0.0, None))
 
     def note(self, permit: Permit, outcome: str, seconds: float, error: str | None = None) -> bool:
         """Record an outcome without waiting; whether it should be sent at once. Safe in finalisers."""
@@ -244,7 +244,8 @@ class Board:
             }
             if declare:
                 body["config"] = limiter.declaration()
-            decision = yield from self.send(Request("POST", path, encode(body).encode("ascii")))
+            late = partial(self._grant_too_late, limiter.name)
+            decision = yield from self.send(Request("POST", path, encode(body).encode("ascii"), late=late))
             if decision is None:
                 continue
             if decision is UNKNOWN:
@@ -265,6 +266,13 @@ class Board:
                 return Grant(False, None)
             refusals += 1
             yield Sleep(_pause(decision.get("reason"), decision.get("retry_after_seconds"), refusals))
+
+    def _grant_too_late(self, limiter: str, response: Response) -> None:
+        """The caller was cancelled while it asked: it is in flight no longer."""
+        with contextlib.suppress(FuseboardError):
+            lease_id = fields(response).get("lease_id")
+            if isinstance(lease_id, str):
+                self.release_later(limiter, lease_id)
 
     def release(self, limiter: str, lease_id: str) -> Steps[None]:
         """End a permit of a limiter that counts calls in flight."""
