@@ -402,8 +402,11 @@ class Replica:
             stream.close()
 
     def abandon(self) -> None:
-        """In the child of a fork, and when the board is closed: nobody is admitted by it any more."""
+        """In the child of a fork: nobody is admitted by it any more."""
         self._stopped = True
+        stream = self._stream
+        if stream is not None:
+            stream.abandon()
         for breaker in list(self._breakers.values()):
             breaker.close_door()
         for leased in list(self._limiters.values()):

@@ -63,6 +63,11 @@ class EventStream:
             with contextlib.suppress(OSError):
                 self._sock.shutdown(socket.SHUT_RDWR)
 
+    def abandon(self) -> None:
+        """In the child of a fork: the connection goes on, and is its parent's."""
+        if self._sock is not None:
+            self._sock.close()
+
     def _receive(self) -> bytes:
         assert self._sock is not None
         data = self._sock.recv(RECEIVE)
