@@ -155,7 +155,7 @@ class LeasedLimiter:
         self._releases.extendleft(reversed(renewal.releases))
 
     def _renewal(self, wanted: int) -> Renewal | None:
-        releases = []
+        releases: list[tuple[str, int]] = []
         # one by one: the stream's thread may give back meanwhile
         while self._releases and len(releases) < MAX_RELEASES:
             releases.append(self._releases.popleft())

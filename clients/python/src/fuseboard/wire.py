@@ -193,7 +193,7 @@ class Chunks:
         self._in_trailer = False
 
     def feed(self, data: bytes) -> bytes:
-        """The content of these bytes. ``ended`` tells whether the last chunk and the trailer have been seen."""
+        """The content of these bytes. ``ended`` says whether the last chunk and trailer have been seen."""
         buffer, content = self._buffer, bytearray()
         buffer += data
         while buffer:
