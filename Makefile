@@ -41,7 +41,7 @@ rust-test:
 
 # Against the binary that is there; `cargo test` has built it.
 pytest: $(BIN) $(PYTHON_ASYNC) $(VENV)/.installed
-	@cd clients/python && FUSEBOARD_BIN="$(BIN)" "$(VENV)/bin/python" -m pytest -ra $(PYTEST_ARGS)
+	@cd clients/python && FUSEBOARD_BIN="$(BIN)" "$(VENV)/bin/python" -m pytest -ra --no-skips $(PYTEST_ARGS)
 
 python-test: build pytest ## Only the tests of the Python client
 

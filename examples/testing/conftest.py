@@ -36,7 +36,7 @@ def board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[fuseboard.Client
     """The plain client of a server that only these tests use; the decorators use it, too."""
     program = binary()
     if program is None:
-        pytest.skip("no fuseboard server program: build one with `make build`, or set FUSEBOARD_BIN")
+        pytest.fail("no fuseboard server program: build one with `make build`, or set FUSEBOARD_BIN")
     database = tmp_path_factory.mktemp("board") / "board.db"
     server = subprocess.Popen(
         [program, "serve", "--listen", "127.0.0.1:0", "--db", str(database)],
@@ -48,9 +48,11 @@ def board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[fuseboard.Client
     try:
         found = next(filter(None, (re.search(r"http://\S+:\d+", line) for line in server.stdout)), None)
         assert found is not None, "the server did not start"
-        fuseboard.configure(url=found[0])
-        with fuseboard.Client(found[0]) as client:
-            yield client
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("FUSEBOARD_URL", found[0])  # for processes that tests start, too
+            fuseboard.configure()
+            with fuseboard.Client() as client:
+                yield client
     finally:
         server.kill()
         server.wait()

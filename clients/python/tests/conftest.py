@@ -11,7 +11,7 @@ import sys
 import textwrap
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,18 @@ from fuseboard import current
 BINARY = Path(
     os.environ.get("FUSEBOARD_BIN") or Path(__file__).resolve().parents[3] / "target" / "debug" / "fuseboard"
 )
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--no-skips", action="store_true", help="a test that is skipped fails, as in make")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.skipped and item.config.getoption("no_skips"):
+        report.outcome = "failed"
+    return report
 
 
 class Server:
