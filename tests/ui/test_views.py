@@ -94,6 +94,30 @@ def test_nothing_runs_off_a_phone(seeded: Server, browser: Browser) -> None:
     assert wide == {}
 
 
+def test_a_phone_shows_which_view_it_is(seeded: Server, browser: Browser) -> None:
+    context = browser.new_context(viewport={"width": 360, "height": 740}, has_touch=True)
+    page = context.new_page()
+    page.goto(f"{seeded.url}/#/events")
+    settled(page, "Events")
+    expect(page.locator("nav [aria-current]")).to_be_in_viewport(ratio=0.9)
+    context.close()
+
+
+def test_actions_stand_within_a_narrow_screen(seeded: Server, browser: Browser) -> None:
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    hidden = {}
+    for view in ("limiters", "alerts", "silences", "schedules", "backups"):
+        page.goto(f"{seeded.url}/#/{view}")
+        settled(page, VIEWS[view])
+        table = page.locator("main .scroll").first
+        expect(table).to_be_visible()
+        if (beyond := table.evaluate("table => table.scrollWidth - table.clientWidth")) > 0:
+            hidden[view] = beyond
+    context.close()
+    assert hidden == {}
+
+
 def test_the_theme_is_chosen_and_kept(seeded: Server, page: Page) -> None:
     page.goto(seeded.url)
     ground = "getComputedStyle(document.body).backgroundColor"

@@ -99,7 +99,10 @@ function Lost() {
 function Navigation({ situation }) {
   const { parts } = useStore(route);
   const current = parts[0] ?? "";
-  return html`<nav aria-label="Views"><ul>
+  const list = useRef();
+  // On a phone the list is wider than the screen, and wider still with its badges.
+  useEffect(() => list.current.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }), [current, situation.known]);
+  return html`<nav aria-label="Views" ref=${list}><ul>
     ${VIEWS.map(({ path, title, counts }) => {
       const n = situation.counts[counts] ?? 0;
       return html`<li key=${path}><a href=${`#/${path}`} aria-current=${path === current ? "page" : undefined}>

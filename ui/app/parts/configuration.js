@@ -2,14 +2,18 @@
 
 import { number, percent, words } from "../format.js";
 
-/** Every field that is set; those of a breaker's window on lines of their own. */
+/** Every field that says something; those of a breaker's window on lines of their own. */
 export function configuration({ window, ...config }) {
   return [...lines(config, ""), ...lines(window ?? {}, "window ")];
 }
 
 function lines(config, lead) {
-  return Object.entries(config).filter(([, value]) => value !== null && value !== "")
+  return Object.entries(config).filter(([, value]) => !isEmpty(value))
     .map(([field, value]) => [lead + words(field).replace(/ seconds$/, ""), shown(field, value)]);
+}
+
+function isEmpty(value) {
+  return value === null || value === "" || (typeof value === "object" && Object.keys(value).length === 0);
 }
 
 function shown(field, value) {

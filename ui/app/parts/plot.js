@@ -8,8 +8,7 @@ import { Failure } from "./basics.js";
 
 const HEIGHT = 260;
 const LEAST_SECONDS = 60;
-/** Told apart by their dashes as well. */
-const COLOURS = ["--link", "--bad-fill", "--good-fill", "--warn-fill", "--forced-fill", "--note-fill", "--off-fill", "--text"];
+/** Told apart by colours, `--series-1` to the last, and by dashes as well. */
 const DASHES = [[], [], [], [], [6, 3], [6, 3], [6, 3], [2, 3]];
 
 let loading = null;
@@ -60,7 +59,7 @@ function options(names, width) {
     return getComputedStyle(probe).color;
   };
   const axis = { stroke: colour("--muted"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line"), width: 1 }, font: `12px ${style.getPropertyValue("--font")}` };
-  const series = names.map((name, i) => ({ label: name, stroke: colour(COLOURS[i]), dash: DASHES[i], width: 1.5, spanGaps: true, points: { show: false } }));
+  const series = names.map((name, i) => ({ label: name, stroke: colour(`--series-${i + 1}`), dash: DASHES[i], width: 1.5, spanGaps: true, points: { show: false } }));
   probe.remove();
   // A single sample has no span of its own.
   const x = { range: ({ data: [times] }) => (times.length ? [Math.min(times[0], times.at(-1) - LEAST_SECONDS), times.at(-1)] : [0, 1]) };

@@ -47,5 +47,5 @@ const COLUMNS = [
   ["Size", ({ size_bytes: n }) => bytes(n), "number"],
   ["Packed", ({ stored_bytes: n }) => bytes(n), "number"],
   ["Whole", (backup) => html`<${Whole} backup=${backup} />`, "nowrap"],
-  ["Labels", (backup) => html`${backup.pinned && html`<${Tag}>pinned</${Tag}> `}<span class="name">${labels(backup.labels)}</span>`],
+  ["Labels", (backup) => html`${backup.pinned && html`<${Tag}>pinned</${Tag}> `}<span class="name">${labels(backup.labels)}</span>`, "said"],
 ];
