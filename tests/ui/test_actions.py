@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from server import Server
 
@@ -68,6 +68,23 @@ def test_what_the_server_refuses_is_said_and_nothing_is_lost(server: Server, pag
     page.keyboard.press("Escape")
     expect(dialog(page)).to_have_count(0)
     expect(button(page, "New silence")).to_be_focused()
+
+
+def test_who_goes_away_is_told_what_failed(server: Server, page: Page, complaints) -> None:
+    complaints.expected.append("status of 503")
+    server.ask("PUT", "/v1/breakers/kraken")
+    held: list[Route] = []
+    page.route("**/v1/breakers/kraken/state", lambda route: held.append(route))
+    page.goto(f"{server.url}/#/breakers/kraken")
+    button(page, "Trip kraken").click()
+    with page.expect_request("**/v1/breakers/kraken/state"):
+        dialog(page).get_by_role("button", name="Trip").click()
+    page.keyboard.press("Escape")
+    expect(dialog(page)).to_have_count(0)
+    button(page, "Reset kraken").click()
+    held[0].fulfill(status=503, json={"code": "storage_unavailable", "detail": "the disk takes nothing"})
+    expect(page.locator(".toasts .bad")).to_have_text("the disk takes nothing")
+    expect(dialog(page)).to_contain_text("Reset kraken")
 
 
 def test_an_alert_is_acknowledged_and_silenced(server: Server, page: Page) -> None:
