@@ -39,6 +39,7 @@ mod routing;
 mod schedules;
 mod silences;
 mod status_page;
+mod streams;
 mod strict;
 mod thresholds;
 mod tokens;

@@ -1,34 +1,27 @@
 //! `/v1/replica`: what a client must know to decide by itself, as it is and as it changes.
 
-use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use axum::{
     extract::State,
-    http::{HeaderMap, header},
-    response::{
-        IntoResponse, Response,
-        sse::{Event, Sse},
-    },
+    http::HeaderMap,
+    response::{IntoResponse, Response, sse::Event},
 };
-use futures_util::{Stream, stream};
 use serde::{Deserialize, Serialize};
-use tokio::{
-    sync::watch,
-    time::{Interval, MissedTickBehavior},
-};
 use utoipa::IntoParams;
 
 use super::{
     AppState,
     calls::named,
-    events::{OpenStream, open_stream, resumed_after},
     extract::Query,
     json::Json,
     problem::Problem,
     routing::{Routes, routes},
+    streams::{self, Feed, Place},
 };
 use crate::{
     app::{
+        Board,
         events::EventView,
         replica::{Interest, LimiterReplica, Replica, Seen},
         text::Text,
@@ -38,10 +31,6 @@ use crate::{
 
 /// The most breakers, and the most limiters.
 const MAX_NAMES: usize = 1000;
-/// Events fetched at a time.
-const CHUNK: usize = 500;
-/// A stream that is silent for longer is broken.
-const BEAT: Duration = Duration::from_secs(1);
 
 pub(super) fn routes() -> Routes {
     Routes::default().routes(routes!(replica_get))
@@ -85,14 +74,10 @@ async fn replica_get(
         limiters: names("limiters", query.limiters.as_deref())?,
         client: named("client", client.as_ref())?.map(str::to_owned),
     };
-    let accept = headers.get(header::ACCEPT).and_then(|a| a.to_str().ok()).unwrap_or_default();
-    if !accept.contains("text/event-stream") {
+    if !streams::is_wanted(&headers) {
         return Ok(Json(state.board.replica(&interest).0).into_response());
     }
-    let resume = resumed_after(&headers, query.last_event_id)?;
-    let open = open_stream(&state)?;
-    let feed = Feed::new(state, interest, resume, open);
-    Ok(Sse::new(run(feed)).into_response())
+    Ok(stream_replica(Place::take(state, &headers, query.last_event_id)?, interest))
 }
 
 fn names(field: &'static str, list: Option<&str>) -> Result<Vec<Name>, Problem> {
@@ -108,138 +93,92 @@ fn names(field: &'static str, list: Option<&str>) -> Result<Vec<Name>, Problem> 
     Ok(names)
 }
 
-struct Feed {
-    state: AppState,
+fn stream_replica(place: Place, interest: Interest) -> Response {
+    let board = Arc::clone(place.board());
+    let resume = place.resume.filter(|id| board.journal.is_of_this_process(*id));
+    let mut told = Told { board, interest, seen: Seen::default(), limiters: Vec::new() };
+    let mut ready = VecDeque::new();
+    let after = match resume {
+        Some(id) => {
+            told.tell_limiters(&mut ready);
+            id
+        }
+        None => told.snapshot(&mut ready),
+    };
+    place.stream(told, after, ready)
+}
+
+/// What a client has been told.
+struct Told {
+    board: Arc<Board>,
     interest: Interest,
-    after: i64,
     seen: Seen,
     limiters: Vec<LimiterReplica>,
-    ready: VecDeque<Event>,
-    latest: watch::Receiver<i64>,
-    beat: Interval,
-    _open: OpenStream,
 }
 
-fn run(feed: Feed) -> impl Stream<Item = Result<Event, Infallible>> {
-    stream::unfold(feed, |mut feed| async move {
-        loop {
-            if let Some(event) = feed.ready.pop_front() {
-                return Some((Ok(event), feed));
-            }
-            feed.latest.mark_unchanged();
-            feed.fetch().await?;
-            if !feed.ready.is_empty() {
-                continue;
-            }
-            tokio::select! {
-                changed = feed.latest.changed() => changed.ok()?,
-                _ = feed.beat.tick() => feed.beat(),
-                () = feed.state.shutdown.cancelled() => return None,
-            }
-        }
-    })
-}
-
-impl Feed {
-    fn new(state: AppState, interest: Interest, resume: Option<i64>, open: OpenStream) -> Self {
-        let latest = state.board.journal.latest();
-        let mut beat = tokio::time::interval(BEAT);
-        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        beat.reset();
-        let mut feed = Self {
-            state,
-            interest,
-            after: 0,
-            seen: Seen::default(),
-            limiters: Vec::new(),
-            ready: VecDeque::new(),
-            latest,
-            beat,
-            _open: open,
-        };
-        match resume.filter(|id| feed.state.board.journal.is_of_this_process(*id)) {
-            Some(id) => {
-                feed.after = id;
-                feed.tell_limiters();
-            }
-            None => feed.snapshot(),
-        }
-        feed
-    }
-
-    fn snapshot(&mut self) {
-        let (replica, seen) = self.state.board.replica(&self.interest);
-        self.after = replica.as_of;
+impl Told {
+    /// Tells all, and as of which event.
+    fn snapshot(&mut self, ready: &mut VecDeque<Event>) -> i64 {
+        let (replica, seen) = self.board.replica(&self.interest);
         self.seen = seen;
         self.limiters.clone_from(&replica.limiters);
-        self.push(Some(self.after), "snapshot", &replica);
+        tell(ready, Some(replica.as_of), "snapshot", &replica);
+        replica.as_of
     }
 
-    fn push(&mut self, id: Option<i64>, kind: &str, document: &impl Serialize) {
-        let event = Event::default().event(kind);
-        let event = match id {
-            Some(id) => event.id(id.to_string()),
-            None => event,
-        };
-        // What cannot be written is not told; the next beat or change is.
-        if let Ok(event) = event.json_data(document) {
-            self.ready.push_back(event);
-        }
-    }
-
-    /// Something, at least once a second.
-    fn beat(&mut self) {
-        self.tell_limiters();
-        if self.ready.is_empty() {
-            self.ready.push_back(Event::default().comment(""));
-        }
-    }
-
-    fn tell_limiters(&mut self) {
-        let now = self.state.board.limiter_replicas(&self.interest);
+    fn tell_limiters(&mut self, ready: &mut VecDeque<Event>) {
+        let now = self.board.limiter_replicas(&self.interest);
         let told = std::mem::take(&mut self.limiters);
         for (i, limiter) in now.iter().enumerate() {
             if told.get(i) != Some(limiter) {
-                self.push(None, "limiter", limiter);
+                tell(ready, None, "limiter", limiter);
             }
         }
         self.limiters = now;
     }
+}
 
-    /// Fetches until there is something to send or nothing new is left. `None` ends the stream: the client
-    /// comes back.
-    async fn fetch(&mut self) -> Option<()> {
-        let board = Arc::clone(&self.state.board);
-        loop {
-            let (events, gap) = board.events_after(self.after, CHUNK).await.ok()?;
-            if gap {
-                self.snapshot();
-                return Some(());
-            }
-            let Some(last) = events.last().map(|event| event.id) else { return Some(()) };
-            self.after = last;
-            for event in &events {
-                self.take(event);
-            }
-            self.seen.passed(last);
-            if !self.ready.is_empty() {
-                return Some(());
-            }
-        }
-    }
+fn tell(ready: &mut VecDeque<Event>, id: Option<i64>, kind: &str, document: &impl Serialize) {
+    let event = Event::default().event(kind);
+    let event = match id {
+        Some(id) => event.id(id.to_string()),
+        None => event,
+    };
+    // What cannot be written is not told; the next beat or change is.
+    ready.extend(event.json_data(document));
+}
 
-    fn take(&mut self, event: &EventView) {
+impl Feed for Told {
+    /// A stream that is silent for longer is broken.
+    const BEAT: Duration = Duration::from_secs(1);
+
+    fn event(&mut self, event: &EventView, ready: &mut VecDeque<Event>) {
         let is = |name: &Name| name.as_str().cmp(&event.name);
         match event.resource.as_str() {
             "breaker" if self.seen.is_news(&event.name, event.id) => {
                 if let Ok(i) = self.interest.breakers.binary_search_by(is) {
-                    let name = self.interest.breakers[i].clone();
-                    let state = self.state.board.breaker_replica(&name, event.id, &mut self.seen);
-                    self.push(Some(event.id), "breaker", &state);
+                    let name = &self.interest.breakers[i];
+                    let state = self.board.breaker_replica(name, event.id, &mut self.seen);
+                    tell(ready, Some(event.id), "breaker", &state);
                 }
             }
-            "limiter" if self.interest.limiters.binary_search_by(is).is_ok() => self.tell_limiters(),
+            "limiter" if self.interest.limiters.binary_search_by(is).is_ok() => self.tell_limiters(ready),
             _ => {}
+        }
+    }
+
+    fn gap(&mut self, _after: i64, ready: &mut VecDeque<Event>) -> i64 {
+        self.snapshot(ready)
+    }
+
+    fn passed(&mut self, event: i64) {
+        self.seen.passed(event);
+    }
+
+    fn beat(&mut self, ready: &mut VecDeque<Event>) {
+        self.tell_limiters(ready);
+        if ready.is_empty() {
+            ready.push_back(Event::default().comment(""));
         }
     }
 }
