@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 use axum::{
     body::Body,
     extract::State,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
-    response::{IntoResponse, Response},
+    http::{HeaderMap, HeaderValue, header},
+    response::Response,
 };
 use futures_util::stream;
 use utoipa::ToSchema;
 
 use super::{
     AppState,
+    etag::unless_known,
     problem::Problem,
     routing::{Routes, routes},
 };
@@ -68,20 +69,14 @@ struct BoardDocument {
 async fn board_export(State(state): State<AppState>, headers: HeaderMap) -> Result<Response, Problem> {
     let document = state.board.board_document().await?;
     let tag = format!("\"{}\"", document.sha256);
-    let known = headers.get(header::IF_NONE_MATCH).and_then(|list| list.to_str().ok()).unwrap_or_default();
-    let mut response = if known.split(',').any(|known| known.trim() == tag) {
-        StatusCode::NOT_MODIFIED.into_response()
-    } else {
+    let mut response = unless_known(&headers, &tag, || {
         let pieces = document.pieces.into_iter().map(Ok::<_, std::convert::Infallible>);
         let mut response = Response::new(Body::from_stream(stream::iter(pieces)));
         response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(document.length));
         response
-    };
+    });
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Ok(tag) = HeaderValue::from_str(&tag) {
-        headers.insert(header::ETAG, tag);
-    }
     Ok(response)
 }

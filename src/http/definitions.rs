@@ -72,7 +72,7 @@ pub async fn delete<R: Resource>(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `GET`: with its entity tag; 304 if the caller has this configuration and asks only for that.
+/// `GET`: with the entity tag of its configuration, for `If-Match`. The rest changes under one tag.
 pub fn tagged<R: Resource>(resource: &std::sync::Arc<R>, view: impl Serialize) -> Response {
     let mut response = Json(view).into_response();
     if let Ok(tag) = HeaderValue::from_str(&etag_of(&**resource)) {

@@ -13,6 +13,7 @@ mod checks;
 mod definitions;
 mod docs;
 pub mod edge;
+mod etag;
 mod events;
 mod extract;
 mod gates;

@@ -9,14 +9,17 @@ use axum::{
     Router,
     body::{Body, Bytes},
     extract::Path,
-    http::{HeaderMap, HeaderValue, Response, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Response, header},
     response::IntoResponse,
     routing::get,
 };
 use rust_embed::{Embed, EmbeddedFile};
 use sha2::{Digest, Sha256};
 
-use super::problem::{Code, Problem};
+use super::{
+    etag::unless_known,
+    problem::{Code, Problem},
+};
 use crate::app::text::hex;
 
 /// Nothing but what comes from here, and no text becomes markup or a script, whoever wrote it.
@@ -64,22 +67,14 @@ fn digest() -> String {
 fn index(headers: &HeaderMap) -> Response<Body> {
     let version = version();
     let tag = format!("W/\"{version}\"");
-    let known = headers.get(header::IF_NONE_MATCH).and_then(|list| list.to_str().ok()).unwrap_or_default();
-    let mut response = if known.split(',').any(|known| known.trim() == tag) {
-        StatusCode::NOT_MODIFIED.into_response()
-    } else {
-        match Files::get("index.html") {
-            Some(page) => String::from_utf8_lossy(&page.data).replace(VERSION, version).into_response(),
-            None => return not_found(),
-        }
-    };
+    let Some(page) = Files::get("index.html") else { return not_found() };
+    let mut response = unless_known(headers, &tag, || {
+        String::from_utf8_lossy(&page.data).replace(VERSION, version).into_response()
+    });
     protect(&mut response);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    if let Ok(tag) = HeaderValue::from_str(&tag) {
-        headers.insert(header::ETAG, tag);
-    }
     response
 }
 

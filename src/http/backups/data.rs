@@ -4,8 +4,8 @@ use axum::{
     Extension,
     body::Body,
     extract::{Path, Request, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
-    response::{IntoResponse, Response},
+    http::{HeaderMap, HeaderValue, header},
+    response::Response,
 };
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
@@ -23,6 +23,7 @@ use crate::{
     http::{
         AppState,
         breakers::bounded,
+        etag::unless_known,
         extract::RawPath,
         json,
         problem::Problem,
@@ -76,19 +77,12 @@ async fn backup_document(
 
 /// A backup never changes, so whoever has it need not get it again.
 fn answer(reading: Reading, headers: &HeaderMap, tag: &str) -> Response {
-    let known = headers.get(header::IF_NONE_MATCH).and_then(|list| list.to_str().ok()).unwrap_or_default();
-    let mut response = if known.split(',').any(|known| known.trim() == tag) {
-        StatusCode::NOT_MODIFIED.into_response()
-    } else {
+    let mut response = unless_known(headers, tag, || {
         let mut response = Response::new(Body::from_stream(reading.bytes));
         response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(reading.length));
         response
-    };
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    if let Ok(tag) = HeaderValue::from_str(tag) {
-        headers.insert(header::ETAG, tag);
-    }
+    });
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
