@@ -23,7 +23,7 @@ use std::{
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::{AppError, Board, Limits, definitions::OnExisting, definitions::Resource};
+use super::{AppError, Board, Limits, definitions::Resource};
 use crate::{
     app::registry::Registry,
     domain::{
@@ -267,10 +267,7 @@ impl Board {
         name: Name,
         observation: Observation,
     ) -> Result<Arc<CheckCell>, AppError> {
-        let cell = match self.checks.get(name.as_str()) {
-            Some(cell) => cell,
-            None => self.declare::<CheckCell>(name, CheckSpec::default(), OnExisting::Keep).await?.resource,
-        };
+        let cell = self.find_or_declare::<CheckCell>(&name, Some(CheckSpec::default())).await?;
         cell.push(self, observation)?;
         Ok(cell)
     }

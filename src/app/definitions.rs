@@ -135,6 +135,19 @@ impl Board {
         R::registry(self).get(name).ok_or_else(|| not_found::<R>(name))
     }
 
+    /// The resource of that name; if there is none, it is created as `spec` says. What exists is never changed by it.
+    pub async fn find_or_declare<R: Resource>(
+        self: &Arc<Self>,
+        name: &Name,
+        spec: Option<R::Spec>,
+    ) -> Result<Arc<R>, AppError> {
+        if let Some(resource) = R::registry(self).get(name.as_str()) {
+            return Ok(resource);
+        }
+        let spec = spec.ok_or_else(|| not_found::<R>(name.as_str()))?;
+        Ok(self.declare(name.clone(), spec, OnExisting::Keep).await?.resource)
+    }
+
     /// Creates or replaces a resource. When this returns, the configuration is on disk and in force.
     pub async fn declare<R: Resource>(
         self: &Arc<Self>,

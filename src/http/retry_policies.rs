@@ -16,7 +16,6 @@ use super::{
 };
 use crate::{
     app::{
-        definitions::{OnExisting, not_found},
         retry_policies::{AttemptAnswer, RetryPolicyCell, RetryPolicyView},
         text::Text,
     },
@@ -113,13 +112,7 @@ async fn retry_policy_attempt(
 ) -> Result<Json<AttemptAnswer>, Problem> {
     let ask: AttemptBody<'_> = body.parse()?;
     client(ask.client.as_ref())?;
-    let cell = match (state.board.retry_policies.get(name.as_str()), ask.config) {
-        (Some(cell), _) => cell,
-        (None, None) => return Err(not_found::<RetryPolicyCell>(name.as_str()).into()),
-        (None, Some(config)) => {
-            state.board.declare::<RetryPolicyCell>(name, config, OnExisting::Keep).await?.resource
-        }
-    };
+    let cell = state.board.find_or_declare::<RetryPolicyCell>(&name, ask.config).await?;
     let random = random_fraction();
     let retry_after = ask.retry_after_seconds.map(Seconds::get);
     Ok(Json(state.board.retry_attempt(&cell, ask.attempt, retry_after, random)?))
