@@ -13,13 +13,13 @@ use super::{
     extract::{JsonBytes, NamePath},
     idempotency::Once,
     json::Json,
-    limiters::find_or_create,
     problem::Problem,
     routing::{Routes, routes},
 };
 use crate::{
     app::{
         AppError,
+        definitions::not_found,
         limiters::{LeaseAsk, Leased, LimiterCell, Marks, Released, Renewal, Renewed},
         text::Text,
     },
@@ -41,32 +41,13 @@ pub(super) fn routes() -> Routes {
         .routes(routes!(leases_renew))
 }
 
-/// What is asked for, or the field that is wrong with it.
-fn wish(
-    tokens: Tokens,
-    least: Option<Tokens>,
-    span: Option<Seconds>,
-) -> Result<LeaseAsk, (&'static str, &'static str)> {
-    if tokens == Tokens::ZERO {
-        return Err(("tokens", "must be more than 0"));
-    }
-    let least = least.unwrap_or(Tokens::ONE.min(tokens));
-    if least > tokens || least == Tokens::ZERO {
-        return Err(("min_tokens", "must be more than 0 and at most tokens"));
-    }
-    if span.is_some_and(Seconds::is_zero) {
-        return Err(("lease_seconds", "must be more than 0"));
-    }
-    Ok(LeaseAsk { wanted: tokens, least, span: span.map(Seconds::get) })
-}
-
 /// Asks for a batch of tokens to spend locally.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct LeaseBody<'a> {
     /// How many at most.
     tokens: Tokens,
-    /// How few are still useful; 1 if left out.
+    /// How few are still useful; 1 if left out, or all of `tokens` if that is less.
     #[serde(default)]
     min_tokens: Option<Tokens>,
     /// For how long, if shorter than the limiter's `lease_seconds`. In windows tokens count until the lease ends and the
@@ -91,8 +72,8 @@ async fn limiter_lease(
     body: JsonBytes,
 ) -> Result<Response, Problem> {
     let ask: LeaseBody<'_> = body.parse()?;
-    let wish = wish(ask.tokens, ask.min_tokens, ask.lease_seconds)
-        .map_err(|(field, message)| Problem::invalid(field, message))?;
+    let wish = LeaseAsk::new(ask.tokens, ask.min_tokens, ask.lease_seconds.map(Seconds::get))
+        .map_err(|wrong| Problem::invalid(wrong.field, wrong.message))?;
     let work = async {
         let cell = state.board.find::<LimiterCell>(name.as_str())?;
         let mut marks = Marks::new();
@@ -156,7 +137,7 @@ struct RenewalBody<'a> {
     /// How many tokens to lease at most; none if left out.
     #[serde(default)]
     tokens: Option<Tokens>,
-    /// How few are still useful; 1 if left out.
+    /// How few are still useful; 1 if left out, or all of `tokens` if that is less.
     #[serde(default)]
     min_tokens: Option<Tokens>,
     /// For how long, if shorter than the limiter's `lease_seconds`.
@@ -235,9 +216,9 @@ fn checked(i: usize, item: &RenewalBody<'_>) -> Result<Option<LeaseAsk>, Problem
         return Err(Problem::invalid(field, format!("must be at most {MAX_RELEASES}")));
     }
     let Some(tokens) = item.tokens else { return Ok(None) };
-    wish(tokens, item.min_tokens, item.lease_seconds)
+    LeaseAsk::new(tokens, item.min_tokens, item.lease_seconds.map(Seconds::get))
         .map(Some)
-        .map_err(|(field, message)| Problem::invalid(format!("items[{i}].{field}"), message))
+        .map_err(|wrong| Problem::invalid(format!("items[{i}].{}", wrong.field), wrong.message))
 }
 
 async fn renew(
@@ -249,8 +230,8 @@ async fn renew(
 ) -> Result<Renewed, AppError> {
     let name = item.limiter.as_str();
     let cell = match Name::try_from(name) {
-        Ok(name) if item.config.is_some() => find_or_create(state, &name, item.config.clone()).await?,
-        _ => state.board.find::<LimiterCell>(name)?,
+        Ok(name) => state.board.find_or_declare::<LimiterCell>(&name, item.config.clone()).await?,
+        Err(_) => return Err(not_found::<LimiterCell>(name)),
     };
     let unused = |release: &ReleaseBody<'_>| release.unused_tokens.unwrap_or(Tokens::ZERO);
     let releases: Vec<_> =

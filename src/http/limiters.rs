@@ -24,13 +24,12 @@ use super::{
 };
 use crate::{
     app::{
-        AppError,
-        definitions::{OnExisting, not_found},
+        definitions::not_found,
         limiters::{Acquired, LimiterCell, LimiterView, Marks},
         text::Text,
         tokens::Caller,
     },
-    domain::{Name, Seconds, Tokens, limiter::LimiterSpec},
+    domain::{Seconds, Tokens, limiter::LimiterSpec},
 };
 
 /// The most acquires of one batch.
@@ -132,7 +131,7 @@ async fn limiter_acquire(
 ) -> Result<Response, Problem> {
     let ask: AcquireBody<'_> = body.parse_or_empty()?;
     let work = async {
-        let cell = find_or_create(&state, &name, ask.config).await?;
+        let cell = state.board.find_or_declare::<LimiterCell>(&name, ask.config).await?;
         let client = client(ask.client.as_ref())?;
         let max_wait = ask.max_wait_seconds.unwrap_or(Seconds::ZERO).get();
         let mut marks = Marks::new();
@@ -147,19 +146,6 @@ async fn limiter_acquire(
         Ok(strict::answer(query, answer, refusal.as_ref(), Some(remaining)))
     };
     once.run(&state, &body.0, work).await
-}
-
-pub(super) async fn find_or_create(
-    state: &AppState,
-    name: &Name,
-    config: Option<LimiterSpec>,
-) -> Result<std::sync::Arc<LimiterCell>, AppError> {
-    if let Some(cell) = state.board.limiters.get(name.as_str()) {
-        return Ok(cell);
-    }
-    let Some(config) = config else { return Err(not_found::<LimiterCell>(name.as_str())) };
-    let declared = state.board.declare::<LimiterCell>(name.clone(), config, OnExisting::Keep).await?;
-    Ok(declared.resource)
 }
 
 /// The upstream said 429.

@@ -158,7 +158,7 @@ async fn what_cannot_be_is_refused_and_names_its_field() {
     for item in [
         json!({ "limiter": "nobody", "tokens": 1 }),
         json!({ "limiter": "no/name", "tokens": 1, "config": {} }),
-        json!({ "limiter": "l", "tokens": 1000, "min_tokens": 1000 }),
+        json!({ "limiter": "l", "tokens": 1000, "min_tokens": 1000, "spent_tokens": 2 }),
     ] {
         let answer = renew(&board, "a", item.clone()).await;
         assert!(answer["error"].is_string(), "{item}: {answer}");

@@ -7,8 +7,11 @@ use utoipa::ToSchema;
 
 use super::{LimiterCell, Marks, refusal};
 use crate::{
-    app::{AppError, Board},
-    domain::{Name, Tokens, limiter::LimiterAlgorithm},
+    app::{AppError, Board, FieldError},
+    domain::{
+        Name, Time, Tokens,
+        limiter::{Denied, Limiter, LimiterAlgorithm},
+    },
 };
 
 /// The answer to `lease`.
@@ -24,7 +27,8 @@ pub struct Leased {
     pub expires_in_seconds: Option<f64>,
     /// When to ask again; null if allowed.
     pub retry_after_seconds: Option<f64>,
-    /// Tokens per second that this client may spend on its own while it cannot reach the server.
+    /// Tokens per second that this client may spend on its own while it cannot reach the server; for `concurrency`, calls
+    /// at once.
     pub fallback_share: Option<f64>,
 }
 
@@ -48,6 +52,24 @@ pub struct LeaseAsk {
     pub least: Tokens,
     /// For how long, if shorter than the limiter's own span.
     pub span: Option<Duration>,
+}
+
+impl LeaseAsk {
+    /// One that makes sense: something is wanted, the least is a part of it, and it lasts.
+    pub fn new(wanted: Tokens, least: Option<Tokens>, span: Option<Duration>) -> Result<Self, FieldError> {
+        let wrong = |field: &str, message: &str| FieldError { field: field.into(), message: message.into() };
+        if wanted == Tokens::ZERO {
+            return Err(wrong("tokens", "must be more than 0"));
+        }
+        let least = least.unwrap_or(Tokens::ONE.min(wanted));
+        if least > wanted || least == Tokens::ZERO {
+            return Err(wrong("min_tokens", "must be more than 0 and at most tokens"));
+        }
+        if span.is_some_and(|span| span.is_zero()) {
+            return Err(wrong("lease_seconds", "must be more than 0"));
+        }
+        Ok(Self { wanted, least, span })
+    }
 }
 
 /// What a client wants of one limiter whose tokens it spends by itself.
@@ -74,7 +96,8 @@ pub struct Renewed {
     pub debited_tokens: f64,
     /// The new lease, or when to ask again; null if none was asked for.
     pub lease: Option<Leased>,
-    /// Tokens per second that this client may spend on its own while it cannot reach the server.
+    /// Tokens per second that this client may spend on its own while it cannot reach the server; for `concurrency`, calls
+    /// at once.
     pub fallback_share: Option<f64>,
 }
 
@@ -87,54 +110,27 @@ impl Board {
         client: Option<&str>,
         marks: &mut Marks,
     ) -> Result<Leased, AppError> {
-        let now = self.clock.now();
-        let client = self.clients.identify(client);
-        let id = self.calls.fresh_id();
+        let (now, client) = (self.clock.now(), self.clients.identify(client));
         let mut limiter = cell.lock(self);
         limiter.seen(now, client);
-        let mut answer = Leased {
-            allowed: false,
-            lease_id: None,
-            tokens: 0.0,
-            expires_in_seconds: None,
-            retry_after_seconds: None,
-            fallback_share: limiter.fallback_share(now),
-        };
-        self.disk_bears(&limiter, ask.wanted)?;
-        let wanted = ask.wanted.min(limiter.fair_lease(now, ask.least));
-        let span = ask.span.unwrap_or(Duration::MAX);
-        match limiter.lease_for(now, wanted, ask.least, (id, client), span) {
-            Ok(lease) => {
-                answer.allowed = true;
-                answer.lease_id = Some(self.calls.encode(id).to_string());
-                answer.tokens = lease.tokens.as_f64();
-                answer.expires_in_seconds = Some(lease.until.since(now).as_secs_f64());
-                if let Some(mark) = limiter.mark_needed(now) {
-                    marks.push((Arc::clone(cell), mark));
-                }
-            }
-            Err(denied) => {
-                let (_, retry_after) = refusal(&denied, "min_tokens", limiter.config())?;
-                answer.retry_after_seconds = Some(retry_after.as_secs_f64());
-            }
+        self.can_lease(&limiter, ask)?;
+        let leased = self.lease(&mut limiter, now, ask, client)?;
+        if leased.allowed
+            && let Some(mark) = limiter.mark_needed(now)
+        {
+            marks.push((Arc::clone(cell), mark));
         }
-        Ok(answer)
+        Ok(leased)
     }
 
     /// Gives back a lease or a concurrency permit.
     #[must_use]
     pub fn limiter_release(&self, cell: &Arc<LimiterCell>, lease: &str, unused: Tokens) -> Released {
-        let now = self.clock.now();
-        let returned = self.calls.decode(lease).and_then(|id| cell.lock(self).release(now, id, unused));
-        Released {
-            released: returned.is_some(),
-            returned_tokens: returned.unwrap_or_default().as_f64(),
-            reason: returned.is_none().then_some("unknown"),
-        }
+        self.release(&mut cell.lock(self), self.clock.now(), lease, unused)
     }
 
     /// Ends leases, counts what was spent without one, and leases anew: in that order, so that what comes back can be
-    /// leased again.
+    /// leased again. If the new lease can never be, nothing is done.
     pub fn limiter_renew(
         &self,
         cell: &Arc<LimiterCell>,
@@ -142,26 +138,74 @@ impl Board {
         client: Option<&str>,
         marks: &mut Marks,
     ) -> Result<Renewed, AppError> {
-        let end = |(id, unused): &(&str, Tokens)| self.limiter_release(cell, id, *unused);
-        let released = renewal.releases.iter().map(end).collect();
-        let now = self.clock.now();
+        let (now, client) = (self.clock.now(), self.clients.identify(client));
         let mut limiter = cell.lock(self);
-        limiter.seen(now, self.clients.identify(client));
+        limiter.seen(now, client);
+        if let Some(ask) = renewal.lease {
+            self.can_lease(&limiter, ask)?;
+        }
+        let end = |(id, unused): &(&str, Tokens)| self.release(&mut limiter, now, id, *unused);
+        let released = renewal.releases.iter().map(end).collect();
         let debited = limiter.debit(now, renewal.spent);
+        let lease = renewal.lease.map(|ask| self.lease(&mut limiter, now, ask, client)).transpose()?;
         if let Some(mark) = limiter.mark_needed(now) {
             marks.push((Arc::clone(cell), mark));
         }
-        let algorithm = limiter.config().algorithm();
-        let fallback_share = limiter.fallback_share(now);
-        drop(limiter);
-        let lease = renewal.lease.map(|ask| self.limiter_lease(cell, ask, client, marks)).transpose()?;
         Ok(Renewed {
             limiter: cell.name.clone(),
-            algorithm,
+            algorithm: limiter.config().algorithm(),
             released,
             debited_tokens: debited.as_f64(),
             lease,
-            fallback_share,
+            fallback_share: limiter.fallback_share(now),
         })
+    }
+
+    /// Whether there can be such a lease at all, now or later.
+    fn can_lease(&self, limiter: &Limiter, ask: LeaseAsk) -> Result<(), AppError> {
+        if ask.least > limiter.config().capacity() {
+            return refusal(&Denied::NeverFits, "min_tokens", limiter.config()).map(drop);
+        }
+        self.disk_bears(limiter, ask.wanted)
+    }
+
+    fn lease(
+        &self,
+        limiter: &mut Limiter,
+        now: Time,
+        ask: LeaseAsk,
+        client: u64,
+    ) -> Result<Leased, AppError> {
+        let id = self.calls.fresh_id();
+        let wanted = ask.wanted.min(limiter.fair_lease(now, ask.least));
+        let leased = limiter.lease(now, wanted, ask.least, (id, client), ask.span.unwrap_or(Duration::MAX));
+        let fallback_share = limiter.fallback_share(now);
+        Ok(match leased {
+            Ok(lease) => Leased {
+                allowed: true,
+                lease_id: Some(self.calls.encode(id).to_string()),
+                tokens: lease.tokens.as_f64(),
+                expires_in_seconds: Some(lease.until.since(now).as_secs_f64()),
+                retry_after_seconds: None,
+                fallback_share,
+            },
+            Err(denied) => Leased {
+                allowed: false,
+                lease_id: None,
+                tokens: 0.0,
+                expires_in_seconds: None,
+                retry_after_seconds: Some(refusal(&denied, "min_tokens", limiter.config())?.1.as_secs_f64()),
+                fallback_share,
+            },
+        })
+    }
+
+    fn release(&self, limiter: &mut Limiter, now: Time, lease: &str, unused: Tokens) -> Released {
+        let returned = self.calls.decode(lease).and_then(|id| limiter.release(now, id, unused));
+        Released {
+            released: returned.is_some(),
+            returned_tokens: returned.unwrap_or_default().as_f64(),
+            reason: returned.is_none().then_some("unknown"),
+        }
     }
 }

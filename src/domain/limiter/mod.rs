@@ -233,20 +233,9 @@ impl Limiter {
     }
 
     /// Lends as many tokens as there are now, at most `wanted`, at least `min` (and more than none), and counts the
-    /// request. They may be spent until the lease ends, its last instant included.
+    /// request. They may be spent until the lease ends, its last instant included: after `span`, or the limiter's own if
+    /// that is shorter.
     pub fn lease(
-        &mut self,
-        now: Time,
-        wanted: Tokens,
-        min: Tokens,
-        id: u64,
-        client: u64,
-    ) -> Result<Lease, Denied> {
-        self.lease_for(now, wanted, min, (id, client), self.config.lease())
-    }
-
-    /// Like [`Limiter::lease`] for a span that may be shorter than the limiter's own; it is never longer.
-    pub fn lease_for(
         &mut self,
         now: Time,
         wanted: Tokens,

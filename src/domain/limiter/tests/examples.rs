@@ -49,7 +49,7 @@ fn waiters_of_a_bucket_get_distinct_slots_in_order() {
 #[test]
 fn a_leased_token_never_comes_on_top_of_a_refilled_bucket() {
     let mut bucket = limiter(r#"{"requests_per_second": 1, "burst_size": 5, "lease_seconds": 60}"#);
-    let lease = bucket.lease(at(0.0), tokens(4), Tokens::ONE, 9, 1).unwrap();
+    let lease = bucket.lease(at(0.0), tokens(4), Tokens::ONE, (9, 1), Duration::MAX).unwrap();
     assert_eq!((lease.tokens, lease.until), (tokens(4), at(60.0)));
     assert_eq!(bucket.available(at(59.0)), Tokens::ONE, "four may still be spent");
     assert_eq!(bucket.release(at(59.0), 9, tokens(100)), Some(tokens(4)), "no more than was leased");
@@ -60,7 +60,7 @@ fn a_leased_token_never_comes_on_top_of_a_refilled_bucket() {
 #[test]
 fn a_sliding_window_counts_a_lease_until_its_end_plus_the_period() {
     let mut window = limiter(r#"{"algorithm": "sliding_window", "limit": 3, "period_seconds": 10}"#);
-    window.lease(at(0.0), tokens(3), Tokens::ONE, 9, 1).unwrap();
+    window.lease(at(0.0), tokens(3), Tokens::ONE, (9, 1), Duration::MAX).unwrap();
     assert_eq!(window.acquire(at(1.0), Tokens::ONE, NO_WAIT, 0), Err(later(14.0)));
     assert_eq!(window.release(at(2.0), 9, tokens(1)), Some(tokens(1)));
     assert_eq!(window.available(at(2.0)), Tokens::ONE);
@@ -71,7 +71,7 @@ fn a_sliding_window_counts_a_lease_until_its_end_plus_the_period() {
 fn a_fixed_window_follows_the_wall_clock_and_ends_its_leases() {
     let json = r#"{"algorithm": "fixed_window", "limit": 3, "period_seconds": 60, "lease_seconds": 30}"#;
     let mut window = Limiter::new(config(json), at(0.0), 50_000_000_000);
-    let lease = window.lease(at(0.0), tokens(3), Tokens::ONE, 9, 1).unwrap();
+    let lease = window.lease(at(0.0), tokens(3), Tokens::ONE, (9, 1), Duration::MAX).unwrap();
     assert_eq!(lease.until, at(10.0).before(Duration::from_nanos(1)));
     let waits: Vec<_> = (0..4).map(|_| wait_of(&mut window, at(5.0))).collect();
     assert_eq!(waits, [5.0, 5.0, 5.0, 65.0]);
@@ -87,7 +87,7 @@ fn a_fixed_window_finds_room_whatever_was_asked_before() {
     assert_eq!(ready(&mut window, 0.0, 1), Ok(at(0.0)), "a small one");
     assert_eq!(ready(&mut window, 10.0, 1), Ok(at(20.0)), "a small one for later");
     assert_eq!(ready(&mut window, 0.0, 1), Ok(at(0.0)), "a small one for now");
-    let lease = window.lease(at(0.0), tokens(1), tokens(1), 9, 1).unwrap();
+    let lease = window.lease(at(0.0), tokens(1), tokens(1), (9, 1), Duration::MAX).unwrap();
     assert_eq!(lease.until, at(5.0));
     assert_eq!(ready(&mut window, 0.0, 1), Ok(at(20.0)));
     assert_eq!(window.release(at(0.0), 9, tokens(1)), Some(tokens(1)));
@@ -118,8 +118,11 @@ fn what_never_fits_is_said() {
         let mut limiter = limiter(json);
         let more = Tokens::from_micros(3_000_001);
         assert_eq!(limiter.acquire(at(0.0), more, LONG_WAIT, 1), Err(Denied::NeverFits));
-        assert_eq!(limiter.lease(at(0.0), more, more, 1, 1), Err(Denied::NeverFits));
-        assert_eq!(limiter.lease(at(0.0), more, Tokens::ONE, 1, 1).map(|lease| lease.tokens), Ok(tokens(3)));
+        assert_eq!(limiter.lease(at(0.0), more, more, (1, 1), Duration::MAX), Err(Denied::NeverFits));
+        assert_eq!(
+            limiter.lease(at(0.0), more, Tokens::ONE, (1, 1), Duration::MAX).map(|lease| lease.tokens),
+            Ok(tokens(3))
+        );
     }
 }
 
@@ -230,7 +233,7 @@ proptest! {
             let _ = limiter.acquire(now, Tokens::ONE, span, id + 100);
             let _ = limiter.ready_at(now, Time::MAX, tokens);
             limiter.grant(now, now.after(span), Tokens::ONE, id + 200);
-            let _ = limiter.lease(now, tokens, Tokens::ONE, id + 300, 1);
+            let _ = limiter.lease(now, tokens, Tokens::ONE, (id + 300, 1), Duration::MAX);
             limiter.release(now, id + 300, tokens);
             let _ = (limiter.available(now), limiter.in_use(now), limiter.peek(now));
             if let Some(mark) = limiter.mark_needed(now) {

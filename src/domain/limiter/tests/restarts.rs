@@ -63,12 +63,12 @@ fn a_long_limiter_loses_at_most_what_its_mark_allowed() {
 #[test]
 fn what_may_be_used_in_the_future_is_bounded_by_the_horizon() {
     let mut bucket = limiter(r#"{"requests_per_second": 1, "burst_size": 5, "lease_seconds": 30}"#);
-    bucket.lease(at(0.0), tokens(5), tokens(5), 7, 1).unwrap();
+    bucket.lease(at(0.0), tokens(5), tokens(5), (7, 1), Duration::MAX).unwrap();
     let mark = bucket.mark_needed(at(0.0)).expect("a lease needs a horizon");
     assert_eq!(mark.horizon, at(32.0));
     bucket.mark_saved(mark);
     assert_eq!(bucket.release(at(0.0), 7, tokens(5)), Some(tokens(5)));
-    bucket.lease(at(1.5), tokens(5), tokens(5), 8, 1).unwrap();
+    bucket.lease(at(1.5), tokens(5), tokens(5), (8, 1), Duration::MAX).unwrap();
     assert_eq!(bucket.mark_needed(at(1.5)), None, "within the slack");
     let mut again = crash(bucket.config().clone(), None, Some(mark), at(3.0));
     assert_eq!(again.available(at(32.0)), Tokens::ZERO);
@@ -78,7 +78,7 @@ fn what_may_be_used_in_the_future_is_bounded_by_the_horizon() {
 #[test]
 fn one_lease_does_not_close_a_daily_limit_for_a_day() {
     let mut daily = limiter(DAILY);
-    daily.lease(at(0.0), tokens(5), tokens(5), 7, 1).unwrap();
+    daily.lease(at(0.0), tokens(5), tokens(5), (7, 1), Duration::MAX).unwrap();
     let mark = daily.mark_needed(at(0.0)).unwrap();
     daily.mark_saved(mark);
     let mut again = crash(config(DAILY), None, Some(mark), at(1.0));
@@ -161,7 +161,7 @@ fn under_a_longer_period_what_counts_goes_on_to_count() {
     let second = r#"{"algorithm": "sliding_window", "limit": 5, "period_seconds": 1}"#;
     let mut window = limiter(second);
     take(&mut window, at(0.0), 2);
-    window.lease(at(0.0), tokens(3), tokens(3), 7, 1).unwrap();
+    window.lease(at(0.0), tokens(3), tokens(3), (7, 1), Duration::MAX).unwrap();
     window.reconfigure(config(&second.replace(": 1}", ": 60}")), at(0.5));
     assert_eq!(window.available(at(59.9)), Tokens::ZERO);
     assert_eq!(window.available(at(60.0)), tokens(2));

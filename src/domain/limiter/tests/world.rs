@@ -254,7 +254,7 @@ impl World {
         let before = self.state();
         let (most, least, whole) =
             (Tokens::from_micros(wanted), Tokens::from_micros(min), self.config().lease());
-        match self.limiter.lease_for(now, most, least, (id, id), span(nanos)) {
+        match self.limiter.lease(now, most, least, (id, id), span(nanos)) {
             Ok(lease) => {
                 let micros = lease.tokens.micros();
                 assert!(lease.until <= now.after(span(nanos).min(whole)));
