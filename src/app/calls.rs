@@ -22,7 +22,7 @@ use super::{
 use crate::domain::{
     Name, Time, Tokens,
     breaker::RefusedReason,
-    limiter::{Denied, Limiter, LimiterAlgorithm},
+    limiter::{Denied, Limiter, LimiterAlgorithm, common_instant},
 };
 
 /// The most limiters that one call may name.
@@ -194,25 +194,23 @@ fn agree(
     now: Time,
     max_wait: Duration,
 ) -> Result<Time, (usize, Denied)> {
-    let mut at = now;
-    loop {
-        let before = at;
-        for (i, (limiter, tokens)) in locked.iter_mut().enumerate() {
-            if *tokens == Tokens::ZERO {
-                continue;
-            }
-            at = limiter.ready_within(now, at, *tokens, max_wait).map_err(|denied| (i, denied))?;
-        }
-        if at == before || locked.len() == 1 {
-            return Ok(at);
-        }
-    }
+    common_instant(now, locked.len(), |i, at| match &mut locked[i] {
+        (_, Tokens::ZERO) => Ok(at),
+        (limiter, tokens) => limiter.ready_within(now, at, *tokens, max_wait).map_err(|denied| (i, denied)),
+    })
 }
 
 impl CallDecision {
     fn undecided(locked: &mut [(MutexGuard<'_, Limiter>, Tokens)], now: Time) -> Self {
-        let fallback_share =
-            locked.iter_mut().filter_map(|(limiter, _)| limiter.fallback_share(now)).reduce(f64::min);
+        let (mut fallback_share, mut fallback_permits) = (None, None);
+        for (limiter, _) in locked {
+            let share = limiter.fallback_share(now);
+            let least: &mut Option<f64> = match limiter.config().algorithm() {
+                LimiterAlgorithm::Concurrency => &mut fallback_permits,
+                _ => &mut fallback_share,
+            };
+            *least = least.iter().copied().chain(share).reduce(f64::min);
+        }
         Self {
             allowed: false,
             call_id: None,
@@ -222,6 +220,7 @@ impl CallDecision {
             denied_by: None,
             retry_after_seconds: None,
             fallback_share,
+            fallback_permits,
             outcomes: Vec::new(),
         }
     }

@@ -177,7 +177,8 @@ pub struct Acquired {
     pub wait_seconds: Option<f64>,
     /// When the same request would be granted; null if allowed.
     pub retry_after_seconds: Option<f64>,
-    /// Tokens per second that this client may spend on its own while it cannot reach the server.
+    /// Tokens per second that this client may spend on its own while it cannot reach the server; for `concurrency`, calls
+    /// at once.
     pub fallback_share: Option<f64>,
     /// Why it was refused: `rate_limited` or `concurrency_full`.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -45,7 +45,8 @@ pub struct LimiterReplica {
     pub name: Name,
     /// How it counts; null if there is none of that name.
     pub algorithm: Option<LimiterAlgorithm>,
-    /// Tokens per second that this client may spend on its own while it cannot reach the server.
+    /// Tokens per second that this client may spend on its own while it cannot reach the server; for `concurrency`, calls
+    /// at once.
     pub fallback_share: Option<f64>,
     /// Among how many clients the limit is shared then.
     pub live_clients: u32,

@@ -12,7 +12,7 @@ use super::{
 use crate::domain::{
     Name, Time, Tokens,
     breaker::{Breaker, Client, Journal, Outcome, RefusedReason, StateName},
-    limiter::{Denied, Limiter, LimiterConfig, LimiterSpec},
+    limiter::{Denied, Limiter, LimiterConfig, LimiterSpec, common_instant},
 };
 
 /// This process is one client to itself.
@@ -30,6 +30,8 @@ struct State {
     breakers: HashMap<Name, LocalBreaker>,
     limiters: HashMap<Name, Limiter>,
     shares: HashMap<Name, f64>,
+    /// Until when the upstreams asked for silence.
+    silent: HashMap<Name, Time>,
     calls: u64,
 }
 
@@ -65,12 +67,12 @@ impl Local {
                 .check(now)
                 .map_err(|(reason, retry)| refused(reason, &guard.name, retry))?;
         }
-        let mut at = now;
-        for guard in &rules.limiters {
-            let limiter = limiter(&mut state.limiters, &state.shares, guard, self.peers, now);
-            let ready = limiter.ready_within(now, at, guard.tokens, rules.max_wait);
-            at = at.max(ready.map_err(|denied| denied_by(denied, &guard.name))?);
-        }
+        let at = common_instant(now, rules.limiters.len(), |i, at| {
+            let guard = &rules.limiters[i];
+            let ready =
+                state.limiter(guard, self.peers, now).ready_within(now, at, guard.tokens, rules.max_wait);
+            ready.map_err(|denied| denied_by(denied, &guard.name))
+        })?;
         for guard in &rules.limiters {
             if let Some(limiter) = state.limiters.get_mut(&guard.name) {
                 limiter.grant(now, at, guard.tokens, call);
@@ -105,12 +107,15 @@ impl Local {
     /// Remembers what the board has decided, which wins over what this process would have.
     pub(super) fn follow(&self, rules: &Rules, decision: &Decision, now: Time) {
         let mut state = self.state.lock();
-        if let Some(share) = decision.fallback_share.filter(|share| *share > 0.0) {
-            for guard in &rules.limiters {
-                match state.shares.get_mut(&guard.name) {
-                    Some(known) => *known = share,
-                    None => drop(state.shares.insert(guard.name.clone(), share)),
-                }
+        for guard in &rules.limiters {
+            let told = match guard.config.sustained_rate() {
+                Some(_) => decision.fallback_share,
+                None => decision.fallback_permits,
+            };
+            let Some(share) = told.filter(|share| *share > 0.0) else { continue };
+            match state.shares.get_mut(&guard.name) {
+                Some(known) => *known = share,
+                None => drop(state.shares.insert(guard.name.clone(), share)),
             }
         }
         if let (Some(guard), Some(told)) = (&rules.breaker, decision.breaker_state) {
@@ -138,9 +143,12 @@ impl Local {
         self.state.lock().limiters.clear();
     }
 
-    /// The upstream asked for silence.
+    /// The upstream asked for silence, whoever decides until it ends.
     pub(super) fn penalize(&self, limiter: &Name, span: Duration, now: Time) {
-        if let Some(limiter) = self.state.lock().limiters.get_mut(limiter) {
+        let mut state = self.state.lock();
+        let until = state.silent.entry(limiter.clone()).or_insert(Time::MIN);
+        *until = now.after(span).max(*until);
+        if let Some(limiter) = state.limiters.get_mut(limiter) {
             limiter.penalize(now, span);
         }
     }
@@ -151,6 +159,16 @@ impl State {
         self.breakers.entry(guard.name.clone()).or_insert_with(|| LocalBreaker {
             breaker: Breaker::new(Arc::clone(&guard.config), now),
             shut_until: Time::MIN,
+        })
+    }
+
+    fn limiter(&mut self, guard: &GuardLimiter, peers: u32, now: Time) -> &mut Limiter {
+        self.limiters.entry(guard.name.clone()).or_insert_with(|| {
+            let mut limiter = begun(guard, self.shares.get(&guard.name).copied(), peers, now);
+            if let Some(until) = self.silent.get(&guard.name) {
+                limiter.penalize(now, until.since(now));
+            }
+            limiter
         })
     }
 }
@@ -198,26 +216,16 @@ impl LocalBreaker {
     }
 }
 
-fn limiter<'a>(
-    limiters: &'a mut HashMap<Name, Limiter>,
-    shares: &HashMap<Name, f64>,
-    guard: &GuardLimiter,
-    peers: u32,
-    now: Time,
-) -> &'a mut Limiter {
-    limiters.entry(guard.name.clone()).or_insert_with(|| match shares.get(&guard.name) {
-        None => Limiter::new(own_part(guard, peers), now, 0),
-        Some(share) => {
-            let mut limiter = Limiter::new(share_of(guard, *share), now, 0);
-            if let LimiterConfig::TokenBucket { burst_size, .. } = limiter.config() {
-                // Empty, and quiet as long as what the board granted last counts.
-                let all = Tokens::whole(*burst_size);
-                let _ = limiter.acquire(now, all, Duration::ZERO, 0);
-                limiter.penalize(now, window(&guard.config).unwrap_or_default());
-            }
-            limiter
-        }
-    })
+fn begun(guard: &GuardLimiter, share: Option<f64>, peers: u32, now: Time) -> Limiter {
+    let Some(share) = share else { return Limiter::new(own_part(guard, peers), now, 0) };
+    let mut limiter = Limiter::new(share_of(guard, share), now, 0);
+    if let LimiterConfig::TokenBucket { burst_size, .. } = limiter.config() {
+        // Empty, and quiet as long as what the board granted last counts.
+        let all = Tokens::whole(*burst_size);
+        let _ = limiter.acquire(now, all, Duration::ZERO, 0);
+        limiter.penalize(now, window(&guard.config).unwrap_or_default());
+    }
+    limiter
 }
 
 /// Of a limit that the board has never told the share of: the guard's own, divided among the peers.

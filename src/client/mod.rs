@@ -34,7 +34,7 @@
 //! Unreachable, silent, or answering with 5xx, 408 or 429: the first call to notice has waited for
 //! [`Settings::connect_timeout`] or [`Settings::timeout`]; all others, those that wait already included, decide by
 //! themselves at once, as [`OnUnavailable`] of their guard says. A background task asks each second whether the server is
-//! back. In `Local` a breaker goes on from what the board said last, by the same rule, and a limiter keeps to this client's
+//! back, and up to every five seconds one that comes and goes. In `Local` a breaker goes on from what the board said last, by the same rule, and a limiter keeps to this client's
 //! share as the board told it last, evenly, beginning empty. Outcomes that wait are delivered when the server is back; those
 //! of calls that were decided locally stay here.
 //!

@@ -141,6 +141,54 @@ fn without_a_share_a_limit_is_divided_among_the_peers() {
 }
 
 #[test]
+fn a_rate_is_no_number_of_permits() {
+    let spec = LimiterSpec {
+        algorithm: Some(crate::domain::limiter::LimiterAlgorithm::Concurrency),
+        limit: Some(10),
+        ..LimiterSpec::default()
+    };
+    let (local, guard) = (Local::new(1), bucket(10.0, 10).limiter("gpu", spec).unwrap());
+    let told = told(serde_json::json!(
+        {"allowed": true, "call_id": "c", "fallback_share": 10.0, "fallback_permits": 2.0}
+    ));
+    local.follow(&guard.0, &told, at(0));
+    assert_eq!(reason(&local, &guard, at(0)), Some(Reason::RateLimited), "it begins empty");
+    let tenth = |n: u64| at(0).after(Duration::from_millis(100 * n));
+    let (first, _) = local.begin(&guard.0, tenth(1)).unwrap();
+    let _second = local.begin(&guard.0, tenth(2)).unwrap();
+    assert_eq!(reason(&local, &guard, tenth(3)), Some(Reason::ConcurrencyFull), "two at once");
+    local.end(first, Outcome::Success, SECOND, tenth(3));
+    assert_eq!(reason(&local, &guard, tenth(3)), None, "ten a second");
+}
+
+#[test]
+fn a_call_gets_an_instant_that_suits_all_its_limiters() {
+    let limiter = |guard: Guard, name: &str, rate| {
+        let spec =
+            LimiterSpec { requests_per_second: Some(rate), burst_size: Some(1), ..LimiterSpec::default() };
+        guard.limiter(name, spec).unwrap().max_wait(10 * SECOND)
+    };
+    let wait = |local: &Local, guard: &Guard| local.begin(&guard.0, at(0)).unwrap().1;
+    let local = Local::new(1);
+    let (a, b, c) = ("a", "b", "c");
+    let ab = limiter(limiter(Guard::new(), a, 1.0), b, 0.25);
+    let ac = limiter(limiter(Guard::new(), a, 1.0), c, 2.0 / 9.0);
+    assert_eq!(wait(&local, &limiter(Guard::new(), c, 2.0 / 9.0)), Duration::ZERO);
+    assert_eq!(wait(&local, &ab), Duration::ZERO);
+    assert_eq!(wait(&local, &ab), 4 * SECOND, "b can do no earlier");
+    assert!(wait(&local, &ac) >= 5 * SECOND, "c can after 4.5 s, but a has nothing until a second after 4");
+}
+
+#[test]
+fn a_silence_that_was_asked_for_outlasts_the_loss_of_the_server() {
+    let (local, guard) = (Local::new(1), bucket(10.0, 10));
+    local.penalize(&guard.0.limiters[0].name, 30 * SECOND, at(0));
+    local.begin_afresh();
+    assert_eq!(reason(&local, &guard, at(29)), Some(Reason::RateLimited));
+    assert_eq!(reason(&local, &guard, at(30)), None);
+}
+
+#[test]
 fn a_refused_call_burns_no_tokens() {
     let (local, guard) = (Local::new(1), breaker(1, 60.0));
     let spec = LimiterSpec { requests_per_second: Some(1.0), ..LimiterSpec::default() };

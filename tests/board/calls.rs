@@ -129,3 +129,19 @@ async fn a_repeated_key_gets_the_first_answer_and_another_body_is_refused() {
     assert_eq!(acquire(1).await.unwrap().status(), 422);
     assert_eq!(board.get("/v1/limiters/l").await["available_tokens"], 3.0);
 }
+
+#[tokio::test]
+async fn shares_of_rates_and_of_permits_are_told_apart() {
+    let board = TestServer::start().await;
+    board.put("/v1/limiters/fast", json!({ "requests_per_second": 100 })).await;
+    board.put("/v1/limiters/slow", json!({ "requests_per_second": 10 })).await;
+    board.put("/v1/limiters/gpu", json!({ "algorithm": "concurrency", "limit": 2 })).await;
+    let ask = async |names: &[&str]| {
+        let limiters: Vec<_> = names.iter().map(|name| json!({ "name": name })).collect();
+        let answer = board.post("/v1/calls", json!({ "client": "a", "limiters": limiters })).await;
+        (answer["fallback_share"].as_f64(), answer["fallback_permits"].as_f64())
+    };
+    assert_eq!(ask(&["fast", "slow", "gpu"]).await, (Some(10.0), Some(2.0)));
+    assert_eq!(ask(&["fast"]).await, (Some(100.0), None));
+    assert_eq!(ask(&["gpu"]).await, (None, Some(2.0)));
+}

@@ -96,9 +96,13 @@ pub struct CallDecision {
     pub denied_by: Option<Name>,
     /// When the same call would be allowed, if nobody else acts; null if allowed or if nobody knows.
     pub retry_after_seconds: Option<f64>,
-    /// The smallest fair share of the limiters named: tokens per second to spend while the server is away.
+    /// The smallest fair share of the limiters named: tokens per second to spend while the server is away. Limiters of the
+    /// algorithm `concurrency` do not count.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fallback_share: Option<f64>,
+    /// The smallest fair share of those of the algorithm `concurrency`: calls at once while the server is away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fallback_permits: Option<f64>,
     /// The answers to the `outcomes` of the request, in order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub outcomes: Vec<OutcomeAnswer>,

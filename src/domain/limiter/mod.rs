@@ -78,6 +78,25 @@ pub struct LimiterStats {
     pub throttled_requests: u64,
 }
 
+/// The earliest instant at which all of so many limiters can grant. `ready` tells of each when it can, not before an
+/// instant: what suits one of them may be taken at another.
+pub fn common_instant<E>(
+    now: Time,
+    limiters: usize,
+    mut ready: impl FnMut(usize, Time) -> Result<Time, E>,
+) -> Result<Time, E> {
+    let mut at = now;
+    loop {
+        let before = at;
+        for i in 0..limiters {
+            at = ready(i, at)?;
+        }
+        if at == before || limiters == 1 {
+            return Ok(at);
+        }
+    }
+}
+
 /// The state of one limiter.
 #[derive(Clone, Debug)]
 pub struct Limiter {
