@@ -162,24 +162,6 @@ fn a_rate_is_no_number_of_permits() {
 }
 
 #[test]
-fn a_call_gets_an_instant_that_suits_all_its_limiters() {
-    let limiter = |guard: Guard, name: &str, rate| {
-        let spec =
-            LimiterSpec { requests_per_second: Some(rate), burst_size: Some(1), ..LimiterSpec::default() };
-        guard.limiter(name, spec).unwrap().max_wait(10 * SECOND)
-    };
-    let wait = |local: &Local, guard: &Guard| local.begin(&guard.0, at(0)).unwrap().1;
-    let local = Local::new(1);
-    let (a, b, c) = ("a", "b", "c");
-    let ab = limiter(limiter(Guard::new(), a, 1.0), b, 0.25);
-    let ac = limiter(limiter(Guard::new(), a, 1.0), c, 2.0 / 9.0);
-    assert_eq!(wait(&local, &limiter(Guard::new(), c, 2.0 / 9.0)), Duration::ZERO);
-    assert_eq!(wait(&local, &ab), Duration::ZERO);
-    assert_eq!(wait(&local, &ab), 4 * SECOND, "b can do no earlier");
-    assert!(wait(&local, &ac) >= 5 * SECOND, "c can after 4.5 s, but a has nothing until a second after 4");
-}
-
-#[test]
 fn a_silence_that_was_asked_for_outlasts_the_loss_of_the_server() {
     let (local, guard) = (Local::new(1), bucket(10.0, 10));
     local.penalize(&guard.0.limiters[0].name, 30 * SECOND, at(0));

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use crate::domain::{
     Time, Tokens,
-    limiter::{Denied, Limiter, LimiterConfig, LimiterStats, MAX_HOLDS},
+    limiter::{Denied, Limiter, LimiterConfig, LimiterStats, MAX_HOLDS, common_instant},
 };
 
 const NO_WAIT: Duration = Duration::ZERO;
@@ -252,4 +252,16 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn an_instant_for_several_limiters_suits_all_of_them() {
+    // One can every second second, the other every third.
+    let ready = |i: usize, from: Time| {
+        let every = [2, 3][i];
+        Ok::<_, Denied>((0..).step_by(every).map(|n: i32| at(f64::from(n))).find(|at| *at >= from).unwrap())
+    };
+    assert_eq!(common_instant(at(1.0), 2, ready), Ok(at(6.0)));
+    assert_eq!(common_instant(at(1.0), 1, ready), Ok(at(2.0)));
+    assert_eq!(common_instant(at(1.0), 0, ready), Ok(at(1.0)));
 }
