@@ -275,9 +275,9 @@ def test_without_a_stream_each_call_is_asked_for(
 ) -> None:
     func = circuit_breaker(name)(lambda: 1)
     warm(func)
-    replica = current.board().replica
-    monkeypatch.setattr(replica, "_path", lambda: "/v1/breakers")
-    stream = replica._stream
+    follower = current.board().replica.follower
+    monkeypatch.setattr(follower, "_path", lambda: "/v1/breakers")
+    stream = follower._stream
     assert stream is not None
     stream.close()
     eventually(lambda: cell(func).span.fresh < 0)
@@ -522,7 +522,7 @@ def test_a_forked_child_spends_nothing_of_its_parents(
 
     func = rate_limit(name, 10)(circuit_breaker(name)(work))
     warm(func)
-    stream = current.board().replica._stream
+    stream = current.board().replica.follower._stream
     assert stream is not None and stream._sock is not None
     line = stream._sock.fileno()
     read, write = os.pipe()

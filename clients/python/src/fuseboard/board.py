@@ -369,7 +369,7 @@ class Board:
             if answer is None or answer is UNKNOWN:
                 return
         if self.replica.is_followed:
-            yield from self.replica.report(patience)
+            yield from self.replica.reporter.report(patience)
 
     def _landing(self, patience: float) -> Steps[None]:
         """Wait for what other threads are sending."""
@@ -395,7 +395,7 @@ class Board:
         told = yield from self._ask("POST", at("breakers", config.name, "reset"))
         replica = self.replica.breaker(config.name)
         if replica is not None and told is not None:
-            replica.hear(told, self.replica.fresh_until)
+            replica.hear(told, self.replica.follower.fresh_until)
         return told
 
     def _ask(self, method: str, path: str) -> Steps[dict[str, Any] | None]:

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import threading
 import time
+from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
@@ -13,6 +14,16 @@ FLUSH_SECONDS = 0.05
 IDLE_ROUNDS = 20
 
 logger = logging.getLogger("fuseboard")
+
+
+def started(target: Callable[[], None], name: str) -> threading.Thread | None:
+    """A daemon thread that runs; ``None`` while the interpreter is shutting down."""
+    thread = threading.Thread(target=target, name=name, daemon=True)
+    try:
+        thread.start()
+    except RuntimeError:
+        return None
+    return thread
 
 
 class Duties(Protocol):
@@ -48,10 +59,7 @@ class Courier:
             return
         with self._lock:
             if self._thread is None and not self._stopped:
-                thread = threading.Thread(target=self._run, name="fuseboard-courier", daemon=True)
-                with contextlib.suppress(RuntimeError):  # the interpreter is shutting down
-                    thread.start()
-                    self._thread = thread
+                self._thread = started(self._run, "fuseboard-courier")
 
     def wake(self) -> None:
         """There is something to do."""

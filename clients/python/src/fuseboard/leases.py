@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections import deque
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
+from .calls import encode
 from .spans import NEVER, clock
 from .specs import RateLimiterConfig
+from .steps import Steps, until
 from .taps import Lease, Tap
+from .transport import Request
+
+if TYPE_CHECKING:
+    from .board import Board
 
 LEASE_SECONDS = 1.0
 """For how long tokens are leased, unless the limiter's period asks for less."""
@@ -19,6 +27,8 @@ IDLE_SECONDS = 0.3
 GAP_SECONDS = 0.004
 """The least time between two wishes for the same limiter."""
 MAX_LEASE = 2_000_000
+MAX_LIMITERS = 1000
+"""The most limiters of one request."""
 MAX_RELEASES = 100
 """The most leases that wait to go back; of more, some end by themselves."""
 
@@ -179,3 +189,57 @@ class LeasedLimiter:
 
     def _wanted(self) -> int:
         return max(1, min(math.ceil(self._rate * self.lease_seconds * 1.25), MAX_LEASE))
+
+
+class Leases:
+    """Leases tokens of these limiters ahead of their use, and gives back what is not used."""
+
+    def __init__(self, board: Board, limiters: dict[str, LeasedLimiter]) -> None:
+        self._board = board
+        self._limiters = limiters
+        self._renewing = threading.Lock()
+        self._ended = False
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether leases are to be looked after."""
+        return any(leased.is_active for leased in list(self._limiters.values()))
+
+    def renew(self, last: bool = False) -> Steps[None]:
+        """Ask for the tokens that will be needed, and give back those that will not; at the end all."""
+        self._ended = self._ended or last
+        patience = self._board.settings.timeout if last else 0.0
+        if not (yield from until(partial(self._renewing.acquire, blocking=False), patience)):
+            return
+        try:
+            # what is given back by an answer goes with another request
+            while (yield from self._renew()) and self._ended:
+                pass
+        finally:
+            self._renewing.release()
+
+    def _renew(self) -> Steps[bool]:
+        """One request; whether it was answered."""
+        if self._board.presence.away:
+            return False
+        renewals: list[Renewal] = []
+        for leased in list(self._limiters.values())[:MAX_LIMITERS]:
+            renewal = leased.next(self._ended)
+            if renewal is not None:
+                renewals.append(renewal)
+        if not renewals:
+            return False
+        body = {"client": self._board.client, "items": [renewal.item() for renewal in renewals]}
+        request = Request("POST", "/v1/leases", encode(body).encode("ascii"))
+        answer = None
+        try:
+            answer = yield from self._board.send(request)
+        finally:
+            if answer is None:
+                for renewal in renewals:
+                    renewal.of.put_back(renewal)
+        if answer is None:
+            return False
+        for renewal, told in zip(renewals, answer.get("items") or (), strict=False):
+            renewal.of.answered(renewal, told)
+        return True

@@ -54,7 +54,7 @@ class Rounds:
         busy = bool(board.outbox) or board.replica.is_busy
         if busy or board.replica.is_followed:
             self._quietly(board.report(0.0))
-            self._quietly(board.replica.renew())
+            self._quietly(board.replica.leases.renew())
         self._quietly(board.release_rest())
         return self._chores() or busy
 
@@ -80,7 +80,7 @@ class Rounds:
         if board.outbox or board.replica.is_followed:
             self._quietly(board.report())
         if board.replica.is_followed:
-            self._quietly(board.replica.renew(last=True))
+            self._quietly(board.replica.leases.renew(last=True))
         for chore in chores if board.is_default else ():
             try:
                 chore.round(board, True)
