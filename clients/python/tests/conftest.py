@@ -109,6 +109,13 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 
 @pytest.fixture
+def local(server: Server) -> Server:
+    """The same server, asked in local mode."""
+    fuseboard.configure(url=server.url, mode="local", timeout=1.0)
+    return server
+
+
+@pytest.fixture
 def nowhere() -> Iterator[str]:
     """The address of no server."""
     url = f"http://127.0.0.1:{free_port()}"

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from fuseboard.board import Board
+from fuseboard.breakers import BreakerReplica
+from fuseboard.following import Follower
+from fuseboard.leases import LeasedLimiter
 from fuseboard.local import LocalBreaker, LocalBucket
-from fuseboard.specs import CircuitBreakerConfig
+from fuseboard.settings import Settings
+from fuseboard.specs import CircuitBreakerConfig, RateLimiterConfig
 
 
 class Clock:
@@ -103,3 +108,14 @@ def test_a_bucket_refuses_beyond_the_patience_and_takes_nothing(clock: Clock) ->
     assert bucket.reserve(1.0, 1.0) == pytest.approx(1.0)
     bucket.give_back(1.0)
     assert bucket.reserve(1.0, 1.0) == pytest.approx(1.0)
+
+
+def test_names_that_the_stream_has_no_room_for_leave_it_as_it_is() -> None:
+    board, config = Board(Settings()), CircuitBreakerConfig("b")
+    replica = BreakerReplica(config, LocalBreaker(config), lambda: None)
+    breakers = {f"b{i}": replica for i in range(1000)}
+    asked = Follower(board, breakers, {})._path()
+    assert Follower(board, {**breakers, "more": replica}, {})._path() == asked
+    leased = LeasedLimiter(RateLimiterConfig("l"))
+    long = {"l" * 100 + str(i): leased for i in range(1000)}
+    assert len(Follower(board, breakers, long)._path()) <= 48 * 1024
