@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
 Mode = Literal["strict", "local"]
@@ -60,37 +61,30 @@ class Settings:
             raise ValueError("fallback_peers must be at least 1")
 
 
-def settings_from(
-    *,
-    url: str | None = None,
-    token: str | None = None,
-    timeout: float | None = None,
-    connect_timeout: float | None = None,
-    client: str | None = None,
-    on_unavailable: OnUnavailable | None = None,
-    fallback_peers: int | None = None,
-    mode: Mode | None = None,
-    stale_after: float | None = None,
-) -> Settings:
-    """Argument over environment (``FUSEBOARD_URL``, ``FUSEBOARD_TOKEN``, …) over default."""
-    env = os.environ.get
-    return Settings(
-        url=url or env("FUSEBOARD_URL") or DEFAULT_URL,
-        token=token or env("FUSEBOARD_TOKEN") or None,
-        timeout=timeout if timeout is not None else float(env("FUSEBOARD_TIMEOUT") or 1.0),
-        connect_timeout=(
-            connect_timeout
-            if connect_timeout is not None
-            else float(env("FUSEBOARD_CONNECT_TIMEOUT") or 0.25)
-        ),
-        client=client or env("FUSEBOARD_CLIENT") or None,
-        on_unavailable=on_unavailable or env("FUSEBOARD_ON_UNAVAILABLE") or "local",  # type: ignore[arg-type]
-        fallback_peers=(
-            fallback_peers if fallback_peers is not None else int(env("FUSEBOARD_FALLBACK_PEERS") or 1)
-        ),
-        mode=mode or env("FUSEBOARD_MODE") or "strict",  # type: ignore[arg-type]
-        stale_after=stale_after if stale_after is not None else float(env("FUSEBOARD_STALE_AFTER") or 3.0),
-    )
+_FROM_TEXT: dict[str, Callable[[str], Any]] = {
+    "url": str,
+    "token": str,
+    "timeout": float,
+    "connect_timeout": float,
+    "client": str,
+    "on_unavailable": str,
+    "fallback_peers": int,
+    "mode": str,
+    "stale_after": float,
+}
+
+
+def settings_from(**given: Any) -> Settings:
+    """Argument over environment (``FUSEBOARD_URL``, ``FUSEBOARD_TOKEN``, …) over default.
+
+    What is ``None`` or empty is not given.
+    """
+    chosen = {name: value for name, value in given.items() if value not in (None, "")}
+    for name, kind in _FROM_TEXT.items():
+        text = os.environ.get(f"FUSEBOARD_{name.upper()}")
+        if text and name not in chosen:
+            chosen[name] = kind(text)
+    return Settings(**chosen)
 
 
 def client_id() -> str:
