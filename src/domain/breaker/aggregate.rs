@@ -5,11 +5,12 @@
 
 use std::time::Duration;
 
-use super::{Breaker, Client, Counting, Journal, Metrics, Outcome, State, transition::Why};
-use crate::domain::time::Time;
+use super::{
+    Breaker, BreakerConfig, Cause, Client, Counting, Journal, Metrics, Outcome, State, transition::Why,
+};
+use crate::domain::{time::Time, window::Span};
 
-/// Of outcomes that may open it so many are looked at one by one, so that it opens by the same rule and with the same
-/// counts as if each had come alone.
+/// The most equal outcomes that are looked at one by one.
 const ONE_BY_ONE: u32 = 10_000;
 
 /// Equal outcomes, one after another.
@@ -119,17 +120,31 @@ fn count(metrics: &mut Metrics, run: &Run) {
     metrics.finished_all(run.outcome, run.count.into(), run.slow.into(), run.duration);
 }
 
+/// How many equal outcomes are looked at one by one, so that it opens by the same rule and with the same counts as if each
+/// had come alone: once they are all that a window of calls holds, and enough in a row, further ones say nothing new. In a
+/// window of time each may be the one that makes the rate.
+fn singly(config: &BreakerConfig) -> u32 {
+    let held = match &config.window {
+        None => 1,
+        Some(rules) => match rules.span {
+            Span::Calls(size) => size,
+            Span::Seconds(_) => ONE_BY_ONE,
+        },
+    };
+    held.max(config.failure_threshold).min(ONE_BY_ONE)
+}
+
 /// Counts equal outcomes as if one came after another; why the breaker opens, if it does.
 fn absorb_equal(
     counting: &mut Counting,
-    config: &super::BreakerConfig,
+    config: &BreakerConfig,
     now: Time,
     client: Client<'_>,
     outcome: (Outcome, bool),
     mut calls: u32,
-) -> Option<super::Cause> {
+) -> Option<Cause> {
     let is_plain = outcome == (Outcome::Success, false);
-    let mut singly = if is_plain { 1 } else { ONE_BY_ONE };
+    let mut singly = if is_plain { 1 } else { singly(config) };
     while calls > 0 {
         let failures = counting.record(config, now, client, outcome, 1)?;
         if let Some(cause) = counting.verdict(config, failures) {
