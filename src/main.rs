@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use fuseboard::{
     clock::Clock,
     config::{Config, ServeArgs},
@@ -27,42 +27,48 @@ struct Cli {
 enum Command {
     /// Run the server
     Serve(Box<ServeArgs>),
-    /// Make, list and revoke bearer tokens, directly in the database file
+    /// Watch a running server, live in the terminal, and act on what is broken
+    Top(cli::top::TopArgs),
+    /// Ask a running server how the checks are; exit 1 on red, 2 if it can't be asked
+    Health(cli::health::HealthArgs),
+    /// Ask a running server whether a gate lets pass; exit 1 if not, 2 if it can't be asked
+    Gate(cli::gate::GateArgs),
+    /// List, show, trip, disable, reset and declare breakers of a running server
+    Breaker(cli::breaker::BreakerArgs),
+    /// List, show and declare limiters of a running server, take tokens, and make everybody wait
+    Limiter(cli::limiter::LimiterArgs),
+    /// List, show and acknowledge alerts of a running server, check values, and declare thresholds
+    Alert(cli::alert::AlertArgs),
+    /// Silence alerts of a running server for a while, list silences and end them
+    Silence(cli::silence::SilenceArgs),
+    /// List, show and declare receivers of notifications of a running server, and test them
+    Receiver(cli::receiver::ReceiverArgs),
+    /// List what a running server has told its receivers, and try again what failed
+    Notification(cli::notification::NotificationArgs),
+    /// List, show and declare schedules of a running server and their runs, and run them now
+    Schedule(cli::schedule::ScheduleArgs),
+    /// Store documents on a running server, and get them back
+    Backup(Box<cli::backup::BackupArgs>),
+    /// Push numbers to a running server, and list, show and delete what was pushed
+    Metrics(cli::metrics::MetricsArgs),
+    /// Print what happened on a running server, and follow what happens
+    Events(cli::events::EventsArgs),
+    /// Write all that is declared on a running server as one document
+    Export(cli::export::ExportArgs),
+    /// Declare on a running server what a document of `export` has; exit 1 if any of it is refused
+    Import(cli::import::ImportArgs),
+    /// Ask a running server whether it is ready; exit 1 if not
+    Ready(cli::ready::ReadyArgs),
+    /// Make, list and revoke bearer tokens, in the database file or on a running server
     Token(cli::token::TokenArgs),
     /// Copy, restore and check the database file itself
     Db(cli::db::DbArgs),
     /// Print the API's description (openapi.yaml)
     Openapi,
-    /// Ask a running server whether it is ready; exit 1 if not
-    Ready(cli::ready::ReadyArgs),
-    /// List, show, trip, disable and reset breakers of a running server
-    Breaker(cli::breaker::BreakerArgs),
-    /// List and show limiters of a running server, and make everybody wait
-    Limiter(cli::limiter::LimiterArgs),
-    /// List, show and acknowledge alerts of a running server, check values, and declare thresholds
-    Alert(cli::alert::AlertArgs),
-    /// List and show schedules of a running server and their runs, and run them now
-    Schedule(cli::schedule::ScheduleArgs),
-    /// Silence alerts of a running server for a while, list silences and end them
-    Silence(cli::silence::SilenceArgs),
-    /// List receivers of notifications of a running server, and test them
-    Receiver(cli::receiver::ReceiverArgs),
-    /// List what a running server has told its receivers, and try again what failed
-    Notification(cli::notification::NotificationArgs),
-    /// Store documents on a running server, and get them back
-    Backup(Box<cli::backup::BackupArgs>),
-    /// Write all that is declared on a running server as one document
-    Export(cli::export::ExportArgs),
-    /// Declare on a running server what a document of `export` has; exit 1 if any of it is refused
-    Import(cli::import::ImportArgs),
-    /// Push numbers to a running server, and list, show and delete what was pushed
-    Metrics(cli::metrics::MetricsArgs),
-    /// Print what happened on a running server, and follow what happens
-    Events(cli::events::EventsArgs),
-    /// Ask a running server how the checks are; exit 1 on red, 2 if it can't be asked
-    Health(cli::health::HealthArgs),
-    /// Ask a running server whether a gate lets pass; exit 1 if not, 2 if it can't be asked
-    Gate(cli::gate::GateArgs),
+    /// Print what makes a shell complete this command's words
+    Completions(cli::completions::CompletionsArgs),
+    /// Print the manual page, or write one for each command
+    Man(cli::man::ManArgs),
 }
 
 /// `fuseboard serve` by itself: describing all other commands, and what they take, would stay in the memory of a server for
@@ -113,8 +119,11 @@ fn run(command: Command) -> Result<ExitCode, String> {
         Command::Import(args) => return Ok(cli::import::run(&args)),
         Command::Metrics(args) => return Ok(cli::metrics::run(&args)),
         Command::Events(args) => return Ok(cli::events::run(&args)),
+        Command::Top(args) => return Ok(cli::top::run(&args)),
         Command::Health(args) => return Ok(cli::health::run(&args)),
         Command::Gate(args) => return Ok(cli::gate::run(&args)),
+        Command::Completions(args) => cli::completions::run(&args, &mut Cli::command()),
+        Command::Man(args) => cli::man::run(&args, Cli::command()),
     }
     .map(|()| ExitCode::SUCCESS)
 }

@@ -105,13 +105,26 @@ impl Api {
 impl Api {
     /// All pages of a list.
     pub async fn list(&self, path: &str, query: &[(&str, String)]) -> Result<Vec<Value>, String> {
+        Ok(self.list_most(path, query, usize::MAX).await?.0)
+    }
+
+    /// The pages of a list until there are so many items; whether there are more.
+    pub async fn list_most(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+        most: usize,
+    ) -> Result<(Vec<Value>, bool), String> {
         let mut query = query.to_vec();
         query.push(("limit", "1000".to_owned()));
         let mut items = Vec::new();
         loop {
             let page = self.ask(Method::GET, path, &query, None).await?;
             items.extend(page["items"].as_array().cloned().unwrap_or_default());
-            let Some(cursor) = page["next_cursor"].as_str() else { return Ok(items) };
+            let Some(cursor) = page["next_cursor"].as_str() else { return Ok((items, false)) };
+            if items.len() >= most {
+                return Ok((items, true));
+            }
             query.retain(|(key, _)| *key != "cursor");
             query.push(("cursor", cursor.to_owned()));
         }
@@ -131,7 +144,11 @@ impl Api {
         }
         let answer = request.send().await.map_err(|e| format!("{}{path}: {}", self.base, root_cause(&e)))?;
         let status = answer.status();
-        if status.is_success() { Ok(answer) } else { Err(format!("{}{path}: {status}", self.base)) }
+        if status.is_success() {
+            return Ok(answer);
+        }
+        let text = answer.text().await.unwrap_or_default();
+        Err(self.refusal(path, status, &text))
     }
 
     /// Begins an exchange that may take as long as it goes on. The length of the body is sent if it is known.

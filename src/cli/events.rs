@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::{
     api::{self, Api, ApiArgs},
     complain, say,
+    sse::Parser,
     table::Cell,
 };
 
@@ -72,14 +73,13 @@ async fn follow(
 ) -> Result<(), String> {
     let mut stream = api.stream("/v1/events", query, last.as_deref()).await?;
     loop {
-        let mut lines = Lines::default();
+        let mut parser = Parser::default();
         while let Ok(Some(bytes)) = stream.chunk().await {
-            for line in lines.feed(&bytes) {
-                if let Some(id) = line.strip_prefix("id:") {
-                    last = Some(id.trim().to_owned());
-                } else if let Some(data) = line.strip_prefix("data:")
-                    && let Ok(event) = serde_json::from_str(data)
-                {
+            for message in parser.feed(&bytes)? {
+                if !message.id.is_empty() {
+                    last = Some(message.id);
+                }
+                if let Ok(event) = serde_json::from_str(&message.data) {
                     print(&event, as_json);
                 }
             }
@@ -94,22 +94,6 @@ async fn follow(
     }
 }
 
-/// Lines out of pieces.
-#[derive(Debug, Default)]
-struct Lines(Vec<u8>);
-
-impl Lines {
-    fn feed(&mut self, bytes: &[u8]) -> Vec<String> {
-        self.0.extend_from_slice(bytes);
-        let mut lines = Vec::new();
-        while let Some(end) = self.0.iter().position(|byte| *byte == b'\n') {
-            let line: Vec<u8> = self.0.drain(..=end).collect();
-            lines.push(String::from_utf8_lossy(&line).trim_end().to_owned());
-        }
-        lines
-    }
-}
-
 fn print(event: &Value, as_json: bool) {
     if as_json {
         say(&event.to_string());
@@ -118,16 +102,4 @@ fn print(event: &Value, as_json: bool) {
     let text = |field: &str| event[field].as_str().unwrap_or_default().to_owned();
     let line = format!("{}  {:<22} {}  {}", text("at"), text("kind"), text("name"), event["data"]);
     say(&Cell::new(line).into_text());
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_may_come_in_pieces() {
-        let mut lines = Lines::default();
-        assert_eq!(lines.feed(b"id: 1\nda"), ["id: 1"]);
-        assert_eq!(lines.feed(b"ta: {}\n\n"), ["data: {}", ""]);
-    }
 }

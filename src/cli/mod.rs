@@ -11,6 +11,7 @@ pub mod alert;
 pub mod api;
 pub mod backup;
 pub mod breaker;
+pub mod completions;
 pub mod db;
 pub mod draft;
 pub mod events;
@@ -19,6 +20,7 @@ pub mod gate;
 pub mod health;
 pub mod import;
 pub mod limiter;
+pub mod man;
 pub mod metrics;
 pub mod notification;
 pub mod ready;
@@ -26,8 +28,11 @@ pub mod receiver;
 pub mod schedule;
 pub mod signals;
 pub mod silence;
+pub mod sse;
 pub mod table;
+pub mod text;
 pub mod token;
+pub mod top;
 pub mod transfer;
 
 /// A line on standard output.

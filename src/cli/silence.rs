@@ -66,7 +66,7 @@ fn id(text: &str) -> Result<String, String> {
 }
 
 /// `90`, `90s`, `1h30m`.
-fn span(text: &str) -> Result<Duration, String> {
+pub fn span(text: &str) -> Result<Duration, String> {
     let wrong = || format!("{text:?} is no span, such as 90, 15m, 2h or 1d12h");
     if let Ok(seconds) = text.parse() {
         return Ok(Duration::from_secs(seconds));

@@ -4,6 +4,8 @@ use std::io::IsTerminal;
 
 use serde_json::Value;
 
+use super::text::{visible, width};
+
 /// A cell of a table.
 #[derive(Clone, Debug)]
 pub struct Cell {
@@ -35,11 +37,7 @@ impl Paint {
 impl Cell {
     /// Text that may come from anywhere: what would move the cursor is shown instead of done.
     pub fn new(text: impl AsRef<str>) -> Self {
-        let text = text.as_ref().chars().flat_map(|c| {
-            let control = c.is_control();
-            control.then(|| c.escape_default()).into_iter().flatten().chain((!control).then_some(c))
-        });
-        Self { text: text.collect(), paint: None }
+        Self { text: visible(text.as_ref()), paint: None }
     }
 
     /// A field of a document: text as it is, numbers shortened, nothing for null.
@@ -72,16 +70,16 @@ pub fn is_colourful() -> bool {
 
 /// The rows below their heads, in columns.
 pub fn table(heads: &[&str], rows: &[Vec<Cell>], colours: bool) -> String {
-    let width = |i: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(i)).map(|cell| cell.text.chars().count());
+    let widest = |i: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(i)).map(|cell| width(&cell.text));
         cells.chain([heads[i].len()]).max().unwrap_or_default()
     };
-    let widths: Vec<_> = (0..heads.len()).map(width).collect();
+    let widths: Vec<_> = (0..heads.len()).map(widest).collect();
     let heads: Vec<_> = heads.iter().map(Cell::new).collect();
     let lines = std::iter::once(&heads).chain(rows).map(|row| {
         let mut line = String::new();
-        for (cell, width) in row.iter().zip(&widths) {
-            let gap = " ".repeat(width - cell.text.chars().count() + 2);
+        for (cell, column) in row.iter().zip(&widths) {
+            let gap = " ".repeat(column - width(&cell.text) + 2);
             match cell.paint.filter(|_| colours) {
                 Some(paint) => line.extend(["\x1b[", paint.code(), "m", &cell.text, "\x1b[0m", &gap]),
                 None => line.extend([cell.text.as_str(), &gap]),
@@ -101,9 +99,10 @@ mod tests {
         let rows = [
             vec![Cell::new("a\x1b[2J\n"), Cell::new("open").painted(Paint::Bad)],
             vec![Cell::new("é"), Cell::of(&Value::Null)],
+            vec![Cell::new("猫"), Cell::new("closed")],
         ];
         let text = table(&["NAME", "STATE"], &rows, false);
-        assert_eq!(text, "NAME          STATE\na\\u{1b}[2J\\n  open\né");
+        assert_eq!(text, "NAME          STATE\na\\u{1b}[2J\\n  open\né\n猫            closed");
         assert!(table(&["NAME", "STATE"], &rows, true).contains("\x1b[31mopen\x1b[0m"));
     }
 }
