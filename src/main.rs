@@ -37,18 +37,30 @@ enum Command {
     Breaker(cli::breaker::BreakerArgs),
     /// List, show and declare limiters of a running server, take tokens, and make everybody wait
     Limiter(cli::limiter::LimiterArgs),
+    /// List, show and declare retry policies of a running server, and ask for attempts
+    RetryPolicy(cli::retry_policy::RetryPolicyArgs),
+    /// Guard a call of a script by a running server, or run a command if that is allowed
+    Call(cli::call::CallArgs),
+    /// List, show, run and declare checks of a running server, and send results
+    Check(cli::check::CheckArgs),
     /// List, show and acknowledge alerts of a running server, check values, and declare thresholds
     Alert(cli::alert::AlertArgs),
     /// Silence alerts of a running server for a while, list silences and end them
     Silence(cli::silence::SilenceArgs),
     /// List, show and declare receivers of notifications of a running server, and test them
     Receiver(cli::receiver::ReceiverArgs),
+    /// List, show and declare routes of a running server: who is told of which alerts
+    Route(cli::route::RouteArgs),
+    /// List, show and declare maintenance windows of a running server: when nobody is told
+    MaintenanceWindow(cli::maintenance_window::MaintenanceWindowArgs),
     /// List what a running server has told its receivers, and try again what failed
     Notification(cli::notification::NotificationArgs),
     /// List, show and declare schedules of a running server and their runs, and run them now
     Schedule(cli::schedule::ScheduleArgs),
     /// Store documents on a running server, and get them back
     Backup(Box<cli::backup::BackupArgs>),
+    /// List, show and declare which backups a running server keeps
+    Retention(cli::retention::RetentionArgs),
     /// Push numbers to a running server, and list, show and delete what was pushed
     Metrics(cli::metrics::MetricsArgs),
     /// Print what happened on a running server, and follow what happens
@@ -108,6 +120,12 @@ fn run(command: Command) -> Result<ExitCode, String> {
         Command::Openapi => cli::openapi(),
         Command::Ready(args) => cli::ready::run(&args),
         Command::Breaker(args) => return Ok(cli::breaker::run(&args)),
+        Command::RetryPolicy(args) => return Ok(cli::retry_policy::run(&args)),
+        Command::Call(args) => return Ok(cli::call::run(&args)),
+        Command::Check(args) => return Ok(cli::check::run(&args)),
+        Command::Route(args) => return Ok(cli::route::run(&args)),
+        Command::MaintenanceWindow(args) => return Ok(cli::maintenance_window::run(&args)),
+        Command::Retention(args) => return Ok(cli::retention::run(&args)),
         Command::Limiter(args) => return Ok(cli::limiter::run(&args)),
         Command::Alert(args) => return Ok(cli::alert::run(&args)),
         Command::Schedule(args) => return Ok(cli::schedule::run(&args)),

@@ -1,4 +1,4 @@
-//! `fuseboard alert`: list, show, ack, check, threshold.
+//! `fuseboard alert`: list, show, ack, check, delete, clear, threshold.
 
 use std::process::ExitCode;
 
@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     api::{self, Api, ApiArgs},
+    definition::Definition,
     document, finite, items, label, name, print, say,
     table::{Cell, Paint, is_colourful, table},
 };
@@ -75,6 +76,14 @@ enum Action {
         #[arg(long = "label", value_name = "NAME=VALUE", value_parser = label)]
         labels: Vec<(String, String)>,
     },
+    /// Delete alerts that are over
+    Delete {
+        /// Their numbers
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<i64>,
+    },
+    /// Delete all alerts that are over, or those that the flags choose
+    Clear(ClearArgs),
     /// Thresholds
     #[command(subcommand)]
     Threshold(ThresholdAction),
@@ -96,12 +105,41 @@ enum ThresholdAction {
     },
     /// Declare a threshold, such as: fuseboard alert threshold add drawdown '>' 0.15
     Add(AddArgs),
-    /// Delete a threshold; its alerts are over
-    Delete {
-        /// Its id
-        #[arg(value_parser = name)]
-        id: Name,
-    },
+    /// By the document: put and delete
+    #[command(flatten)]
+    Definition(Definition),
+}
+
+#[derive(Debug, Args)]
+struct ClearArgs {
+    /// Only on this metric
+    #[arg(long, value_name = "NAME")]
+    metric: Option<String>,
+    /// Only of this threshold
+    #[arg(long, value_name = "ID")]
+    threshold: Option<String>,
+    /// Only of this level
+    #[arg(long, value_parser = ["info", "warning", "error", "critical"])]
+    level: Option<String>,
+    /// Only those that fired then or later, such as 2026-01-31T00:00:00Z
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Only those that fired before then
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+}
+
+impl ClearArgs {
+    fn query(&self) -> Vec<(&'static str, String)> {
+        let given = [
+            ("metric_name", &self.metric),
+            ("threshold_id", &self.threshold),
+            ("level", &self.level),
+            ("since", &self.since),
+            ("until", &self.until),
+        ];
+        given.into_iter().filter_map(|(key, value)| Some((key, value.clone()?))).collect()
+    }
 }
 
 #[derive(Debug, Args)]
@@ -175,6 +213,17 @@ pub fn run(args: &AlertArgs) -> ExitCode {
             let is_well = answer["alerts"].as_array().is_none_or(Vec::is_empty);
             Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
+        Action::Delete { ids } => {
+            for id in ids {
+                api.send(Method::DELETE, &format!("/v1/alerts/{id}"), &[], None).await?;
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Action::Clear(clear) => {
+            let cleared = api.ask(Method::DELETE, "/v1/alerts", &clear.query(), None).await?;
+            print(args.json, &cleared, |cleared| say(&format!("{} deleted", cleared["deleted"])));
+            Ok(ExitCode::SUCCESS)
+        }
         Action::Threshold(action) => thresholds(&api, args.json, action).await,
     })
 }
@@ -202,8 +251,11 @@ async fn thresholds(api: &Api, as_json: bool, action: &ThresholdAction) -> Resul
             };
             print(as_json, &threshold, |threshold| print_thresholds([threshold]));
         }
-        ThresholdAction::Delete { id } => {
-            api.send(Method::DELETE, &format!("/v1/thresholds/{id}"), &[], None).await?;
+        ThresholdAction::Definition(definition) => {
+            let declared = definition.apply(api, "/v1/thresholds").await?;
+            if let Some(threshold) = declared {
+                print(as_json, &threshold, |threshold| print_thresholds([threshold]));
+            }
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -1,4 +1,4 @@
-//! `fuseboard breaker`: list, show, trip, reset.
+//! `fuseboard breaker`: list, show, trip, reset, put.
 
 use std::process::ExitCode;
 
@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use super::{
     api::{self, Api, ApiArgs},
-    finite, name, say,
+    definition::Definition,
+    finite, items, name, say,
     table::{Cell, Paint, is_colourful, table},
 };
 
@@ -66,6 +67,21 @@ enum Action {
         #[arg(long)]
         reason: Option<String>,
     },
+    /// Change a breaker's state to any that may follow, such as `half_open` to let a few calls try now
+    Set {
+        /// Its name
+        #[arg(value_parser = name)]
+        name: Name,
+        /// The state
+        #[arg(value_parser = ["closed", "open", "half_open", "forced_open", "disabled", "metrics_only"])]
+        state: String,
+        /// Of `forced_open`, `disabled` and `metrics_only`: for so long; until somebody resets it if left out
+        #[arg(long = "for", value_name = "SECONDS", value_parser = finite)]
+        seconds: Option<f64>,
+        /// Why, for the history
+        #[arg(long)]
+        reason: Option<String>,
+    },
     /// Close a breaker and forget its counts
     Reset {
         /// Its name
@@ -75,6 +91,17 @@ enum Action {
         #[arg(long)]
         reason: Option<String>,
     },
+    /// List the transitions of a breaker, newest first
+    Transitions {
+        /// Its name
+        #[arg(value_parser = name)]
+        name: Name,
+        /// How many at most, up to 1000
+        #[arg(long, default_value_t = 50, value_name = "N")]
+        limit: u16,
+    },
+    #[command(flatten)]
+    Definition(Definition),
 }
 
 /// Does it.
@@ -89,6 +116,19 @@ pub fn run(args: &BreakerArgs) -> ExitCode {
             }
             Action::Disable { name, seconds, reason } => {
                 change(&api, name, "disabled", *seconds, reason.as_deref(), args.json).await?;
+            }
+            Action::Set { name, state, seconds, reason } => {
+                change(&api, name, state, *seconds, reason.as_deref(), args.json).await?;
+            }
+            Action::Transitions { name, limit } => {
+                let items = transitions(&api, name, *limit).await?;
+                super::print(args.json, &items, |list| say(&history(list)));
+            }
+            Action::Definition(definition) => {
+                let declared = definition.apply(&api, "/v1/breakers").await?;
+                if let Some(view) = declared {
+                    print(&[view], args.json);
+                }
             }
             Action::Reset { name, reason } => {
                 let path = format!("/v1/breakers/{name}/reset");
@@ -112,29 +152,30 @@ async fn list(api: &Api, state: Option<&str>, as_json: bool) -> Result<(), Strin
 }
 
 async fn show(api: &Api, name: &Name, as_json: bool) -> Result<(), String> {
-    let path = format!("/v1/breakers/{name}");
-    let view = api.ask(Method::GET, &path, &[], None).await?;
-    let query = [("limit", "10".to_owned())];
-    let page = api.ask(Method::GET, &format!("{path}/transitions"), &query, None).await?;
+    let view = api.ask(Method::GET, &format!("/v1/breakers/{name}"), &[], None).await?;
+    let transitions = transitions(api, name, 10).await?;
     if as_json {
-        say(&json!({ "breaker": view, "transitions": page["items"] }).to_string());
+        say(&json!({ "breaker": view, "transitions": transitions }).to_string());
         return Ok(());
     }
     print(std::slice::from_ref(&view), false);
-    let fields = ["at", "from", "to", "cause", "actor", "reason"];
-    let rows: Vec<_> = page["items"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(|item| fields.iter().map(|field| Cell::of(&item[*field])).collect())
-        .collect();
-    if !rows.is_empty() {
-        say(&format!(
-            "\n{}",
-            table(&["AT", "FROM", "TO", "CAUSE", "ACTOR", "REASON"], &rows, is_colourful())
-        ));
+    if items(&transitions).next().is_some() {
+        say(&format!("\n{}", history(&transitions)));
     }
     Ok(())
+}
+
+async fn transitions(api: &Api, name: &Name, limit: u16) -> Result<Value, String> {
+    let path = format!("/v1/breakers/{name}/transitions");
+    let mut page = api.ask(Method::GET, &path, &[("limit", limit.to_string())], None).await?;
+    Ok(page["items"].take())
+}
+
+fn history(transitions: &Value) -> String {
+    let fields = ["at", "from", "to", "cause", "actor", "reason"];
+    let rows: Vec<_> =
+        items(transitions).map(|item| fields.iter().map(|field| Cell::of(&item[*field])).collect()).collect();
+    table(&["AT", "FROM", "TO", "CAUSE", "ACTOR", "REASON"], &rows, is_colourful())
 }
 
 async fn change(

@@ -1,20 +1,23 @@
-//! `fuseboard gate`: may I go?
+//! `fuseboard gate`: may I go? And list, show, put.
 
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{
     api::{self, ApiArgs},
+    definition::Resource,
     health::{coloured, paint, plain},
-    table::is_colourful,
+    items,
+    table::{Cell, Paint, is_colourful, table},
 };
 
 /// Flags of `fuseboard gate`.
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("what").required(true).multiple(true))]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct GateArgs {
     #[command(flatten)]
     api: ApiArgs,
@@ -31,13 +34,25 @@ pub struct GateArgs {
     #[arg(long, value_name = "STATUS", value_parser = ["green", "yellow"])]
     max_status: Option<String>,
     /// Print the answer as JSON
-    #[arg(long)]
+    #[arg(long, global = true)]
     json: bool,
+    #[command(subcommand)]
+    action: Option<Action>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    #[command(flatten)]
+    Resource(Resource),
 }
 
 /// Asks the gate. The exit status is 0 if it lets pass, 1 if not, 2 if it can't be asked.
 pub fn run(args: &GateArgs) -> ExitCode {
     api::run(&args.api, async |api| {
+        if let Some(Action::Resource(resource)) = &args.action {
+            resource.run(&api, "/v1/gates", args.json, rendered).await?;
+            return Ok(ExitCode::SUCCESS);
+        }
         let verdict = match &args.name {
             Some(name) if is_one_segment(name) => {
                 api.ask(Method::POST, &format!("/v1/gates/{name}/evaluate"), &[], None).await?
@@ -62,6 +77,28 @@ pub fn run(args: &GateArgs) -> ExitCode {
 
 fn is_one_segment(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.:-".contains(&b))
+}
+
+fn rendered(gates: &[Value]) -> String {
+    let heads = ["NAME", "STATE", "OVERALL", "IN THE WAY", "PASSED", "REFUSED"];
+    let row = |gate: &Value| {
+        let verdict = &gate["verdict"];
+        let state = if verdict["allowed"] == true {
+            Cell::new("open").painted(Paint::Good)
+        } else {
+            Cell::new("closed").painted(Paint::Bad)
+        };
+        let blocking = items(&verdict["blocking"]).filter_map(|one| one["name"].as_str());
+        vec![
+            Cell::of(&gate["name"]),
+            state,
+            Cell::of(&verdict["overall_status"]),
+            Cell::new(blocking.collect::<Vec<_>>().join(", ")),
+            Cell::of(&gate["allowed_evaluations"]),
+            Cell::of(&gate["refused_evaluations"]),
+        ]
+    };
+    table(&heads, &gates.iter().map(row).collect::<Vec<_>>(), is_colourful())
 }
 
 fn render(verdict: &Value, colours: bool) -> String {

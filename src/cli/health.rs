@@ -59,7 +59,8 @@ pub fn plain(text: &str) -> String {
     Cell::new(text).into_text()
 }
 
-fn render(report: &Value, colours: bool) -> String {
+/// The report, a line for each check.
+pub fn render(report: &Value, colours: bool) -> String {
     let text = |value: &Value| plain(value.as_str().unwrap_or_default());
     let overall = text(&report["overall_status"]);
     let word = coloured(&overall.to_uppercase(), &overall, colours);

@@ -1,4 +1,4 @@
-//! `fuseboard limiter`: list, show, penalize.
+//! `fuseboard limiter`: list, show, penalize, acquire, lease, release, put.
 
 use std::process::ExitCode;
 
@@ -8,8 +8,10 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{
+    answer::answered,
     api::{self, ApiArgs},
-    name, say,
+    definition::Definition,
+    finite, name, say,
     table::{Cell, Paint, is_colourful, table},
 };
 
@@ -41,30 +43,99 @@ enum Action {
         #[arg(value_parser = name)]
         name: Name,
         /// How long
+        #[arg(value_parser = finite)]
         seconds: f64,
         /// Why, for the history
         #[arg(long)]
         reason: Option<String>,
     },
+    /// Take tokens; exit 1 if they are refused
+    Acquire {
+        /// The limiter's name
+        #[arg(value_parser = name)]
+        name: Name,
+        /// How many; 0 takes nothing and tells whether one could be taken now
+        #[arg(default_value_t = 1.0, value_parser = finite)]
+        tokens: f64,
+        /// Reserve them, if they will be there within so many seconds; the answer says how long to sleep
+        #[arg(long = "wait", value_name = "SECONDS", value_parser = finite)]
+        wait: Option<f64>,
+        /// Who asks, for fair shares
+        #[arg(long)]
+        client: Option<String>,
+    },
+    /// Take tokens to be spent by and by; exit 1 if they are refused
+    Lease {
+        /// The limiter's name
+        #[arg(value_parser = name)]
+        name: Name,
+        /// How many at most
+        #[arg(value_parser = finite)]
+        tokens: f64,
+        /// Fewer are no use
+        #[arg(long, value_name = "TOKENS", value_parser = finite)]
+        least: Option<f64>,
+        /// For so many seconds
+        #[arg(long = "for", value_name = "SECONDS", value_parser = finite)]
+        seconds: Option<f64>,
+        /// Who asks, for fair shares
+        #[arg(long)]
+        client: Option<String>,
+    },
+    /// Give a lease or a permit back; exit 1 if there is none of that id
+    Release {
+        /// The limiter's name
+        #[arg(value_parser = name)]
+        name: Name,
+        /// The id that `lease` or `acquire` gave
+        lease_id: String,
+        /// Tokens that were not spent
+        #[arg(long, value_name = "TOKENS", value_parser = finite)]
+        unused: Option<f64>,
+    },
+    #[command(flatten)]
+    Definition(Definition),
 }
 
 /// Does it.
 pub fn run(args: &LimiterArgs) -> ExitCode {
     api::run(&args.api, async |api| {
+        let post = async |name: &Name, verb: &str, body: Value| {
+            api.ask(Method::POST, &format!("/v1/limiters/{name}/{verb}"), &[], Some(&body)).await
+        };
         let views = match &args.action {
             Action::List => api.list("/v1/limiters", &[]).await?,
             Action::Show { name } => {
                 vec![api.ask(Method::GET, &format!("/v1/limiters/{name}"), &[], None).await?]
             }
             Action::Penalize { name, seconds, reason } => {
-                let body = json!({ "retry_after_seconds": seconds, "reason": reason });
-                let path = format!("/v1/limiters/{name}/penalize");
-                vec![api.ask(Method::POST, &path, &[], Some(&body)).await?]
+                vec![
+                    post(name, "penalize", json!({ "retry_after_seconds": seconds, "reason": reason }))
+                        .await?,
+                ]
+            }
+            Action::Definition(definition) => {
+                definition.apply(&api, "/v1/limiters").await?.into_iter().collect()
+            }
+            Action::Acquire { name, tokens, wait, client } => {
+                let body = json!({ "tokens": tokens, "max_wait_seconds": wait, "client": client });
+                return Ok(answered(args.json, &post(name, "acquire", body).await?, "allowed"));
+            }
+            Action::Lease { name, tokens, least, seconds, client } => {
+                let body = json!({
+                    "tokens": tokens, "min_tokens": least, "lease_seconds": seconds, "client": client,
+                });
+                return Ok(answered(args.json, &post(name, "lease", body).await?, "allowed"));
+            }
+            Action::Release { name, lease_id, unused } => {
+                let body = json!({ "lease_id": lease_id, "unused_tokens": unused });
+                return Ok(answered(args.json, &post(name, "release", body).await?, "released"));
             }
         };
         match (args.json, &args.action) {
             (true, Action::List) => say(&Value::from(views).to_string()),
             (true, _) => views.iter().for_each(|view| say(&view.to_string())),
+            (false, _) if views.is_empty() && !matches!(args.action, Action::List) => {}
             (false, _) => print(&views),
         }
         Ok(ExitCode::SUCCESS)

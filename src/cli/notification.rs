@@ -1,4 +1,4 @@
-//! `fuseboard notification`: list, retry.
+//! `fuseboard notification`: list, show, retry.
 
 use std::process::ExitCode;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{
     api::{self, ApiArgs},
-    items, name, print, say,
+    document, items, name, print, say,
     table::{Cell, Paint, is_colourful, table},
 };
 
@@ -39,6 +39,11 @@ enum Action {
         #[arg(long, default_value_t = 20, value_name = "N")]
         limit: u16,
     },
+    /// Show a notification and what it says
+    Show {
+        /// Its number
+        id: i64,
+    },
     /// Try notifications again that are dead or wait for their next attempt
     Retry {
         /// Their numbers
@@ -57,6 +62,14 @@ pub fn run(args: &NotificationArgs) -> ExitCode {
                 query.extend(receiver.as_ref().map(|name| ("receiver", name.as_str().to_owned())));
                 let page = api.ask(Method::GET, "/v1/notifications", &query, None).await?;
                 print(args.json, &page["items"], list);
+            }
+            Action::Show { id } => {
+                let one = api.ask(Method::GET, &format!("/v1/notifications/{id}"), &[], None).await?;
+                print(args.json, &one, |one| {
+                    list(&json!([one]));
+                    say("");
+                    document(&one["body"]);
+                });
             }
             Action::Retry { ids } => {
                 let mut retried = Vec::new();

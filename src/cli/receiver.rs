@@ -1,4 +1,4 @@
-//! `fuseboard receiver`: list, test.
+//! `fuseboard receiver`: list, show, test, put.
 
 use std::process::ExitCode;
 
@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::{
     api::{self, ApiArgs},
+    definition::Resource,
     name, say,
     table::{Cell, Paint, is_colourful, table},
 };
@@ -27,8 +28,8 @@ pub struct ReceiverArgs {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// List receivers of notifications
-    List,
+    #[command(flatten)]
+    Resource(Resource),
     /// Send a receiver a notification that is about nothing; exit 1 if it does not take it
     Test {
         /// Its name
@@ -41,13 +42,8 @@ enum Action {
 pub fn run(args: &ReceiverArgs) -> ExitCode {
     api::run(&args.api, async |api| {
         match &args.action {
-            Action::List => {
-                let receivers = api.list("/v1/receivers", &[]).await?;
-                if args.json {
-                    say(&Value::from(receivers).to_string());
-                } else {
-                    say(&rendered(&receivers));
-                }
+            Action::Resource(resource) => {
+                resource.run(&api, "/v1/receivers", args.json, rendered).await?;
             }
             Action::Test { name } => {
                 let path = format!("/v1/receivers/{name}/test");

@@ -1,4 +1,4 @@
-//! `fuseboard schedule`: list, show, run, runs.
+//! `fuseboard schedule`: list, show, run, runs, put.
 
 use std::process::ExitCode;
 
@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::{
     api::{self, Api, ApiArgs},
+    definition::Definition,
     document, items, name, print, say,
     table::{Cell, Paint, is_colourful, table},
 };
@@ -58,7 +59,12 @@ enum Action {
         /// How many at most, up to 1000
         #[arg(long, default_value_t = 20, value_name = "N")]
         limit: u16,
+        /// Only the run of this number, with its output
+        #[arg(long, value_name = "NUMBER", conflicts_with_all = ["status", "limit"])]
+        id: Option<u64>,
     },
+    #[command(flatten)]
+    Definition(Definition),
 }
 
 /// Does it.
@@ -76,7 +82,17 @@ pub fn run(args: &ScheduleArgs) -> ExitCode {
             Action::Run { name, wait, actor } => {
                 return begin(&api, args.json, name, *wait, actor.as_deref()).await;
             }
-            Action::Runs { name, status, limit } => {
+            Action::Runs { name, id: Some(id), .. } => {
+                let run = api.ask(Method::GET, &format!("/v1/schedules/{name}/runs/{id}"), &[], None).await?;
+                print(args.json, &run, show_run);
+            }
+            Action::Definition(definition) => {
+                let declared = definition.apply(&api, "/v1/schedules").await?;
+                if let Some(schedule) = declared {
+                    print(args.json, &schedule, |schedule| print_schedules([schedule]));
+                }
+            }
+            Action::Runs { name, status, limit, id: None } => {
                 let mut query = vec![("limit", limit.to_string())];
                 query.extend(status.clone().map(|status| ("status", status)));
                 let path = format!("/v1/schedules/{name}/runs");
@@ -99,13 +115,15 @@ async fn begin(
     let body = actor.map_or(json!({}), |actor| json!({ "actor": actor }));
     let path = format!("/v1/schedules/{name}/run");
     let run = api.ask(Method::POST, &path, &query, Some(&body)).await?;
-    print(as_json, &run, |run| {
-        print_runs([run]);
-        if !run["output"].is_null() {
-            document(&run["output"]);
-        }
-    });
+    print(as_json, &run, show_run);
     Ok(if run["status"] == "failed" { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn show_run(run: &Value) {
+    print_runs([run]);
+    if !run["output"].is_null() {
+        document(&run["output"]);
+    }
 }
 
 fn show(schedule: &Value) {

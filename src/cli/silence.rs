@@ -1,4 +1,4 @@
-//! `fuseboard silence`: add, list, expire.
+//! `fuseboard silence`: add, list, show, expire.
 
 use std::{process::ExitCode, time::Duration};
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{
     api::{self, ApiArgs},
-    name, say,
+    name, print, say,
     table::{Cell, Paint, is_colourful, table},
 };
 
@@ -47,6 +47,12 @@ enum Action {
         /// Only in this state: pending, active or expired
         #[arg(long)]
         state: Option<String>,
+    },
+    /// Show a silence
+    Show {
+        /// Its id
+        #[arg(value_parser = id)]
+        id: String,
     },
     /// End silences
     Expire {
@@ -116,6 +122,10 @@ pub fn run(args: &SilenceArgs) -> ExitCode {
                 } else {
                     say(&rendered(&silences));
                 }
+            }
+            Action::Show { id } => {
+                let silence = api.ask(Method::GET, &format!("/v1/silences/{id}"), &[], None).await?;
+                print(args.json, &silence, |silence| say(&rendered(std::slice::from_ref(silence))));
             }
             Action::Expire { ids } => {
                 for id in ids {

@@ -20,6 +20,8 @@ mod breakers;
 mod calls;
 mod checks;
 mod cli;
+mod cli_guards;
+mod cli_resources;
 #[cfg(feature = "client")]
 mod client;
 mod codings;
