@@ -49,6 +49,8 @@ pub struct Detail {
 pub struct Ui {
     pub tab: Tab,
     pub entries: Vec<Entry>,
+    /// Whether these were all there are: while the board is being read, what comes first is not yet what matters most.
+    is_settled: bool,
     /// The selected row.
     pub at: usize,
     /// The first row on the screen.
@@ -68,6 +70,7 @@ impl Default for Ui {
         Self {
             tab: Tab::Overview,
             entries: Vec::new(),
+            is_settled: false,
             at: 0,
             top: 0,
             rows: 10,
@@ -84,7 +87,8 @@ impl Default for Ui {
 impl Ui {
     /// Takes over what has changed. The same row stays selected wherever it goes.
     pub fn refresh(&mut self, board: &Board) {
-        let selected = self.entries.get(self.at).cloned();
+        let selected = self.entries.get(self.at).filter(|_| self.is_settled).cloned();
+        self.is_settled = board.is_known();
         self.entries = entries(board, self.tab, &self.filter);
         let again = selected.and_then(|one| self.entries.iter().position(|entry| entry.is_same(&one)));
         self.at = again.unwrap_or(self.at).min(self.entries.len().saturating_sub(1));

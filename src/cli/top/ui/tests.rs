@@ -45,6 +45,23 @@ fn the_selected_row_is_followed_and_the_filter_narrows() {
 }
 
 #[test]
+fn what_was_read_first_does_not_stay_selected() {
+    let mut board = Board::new(night().session, 100.0, night().wall);
+    board.due(&[]);
+    let mut ui = Ui::default();
+    let mailer = vec![breaker("mailer", "disabled"), breaker("postgres", "open")];
+    board.list_mut(Kind::Breaker).replace(vec![mailer[0].clone()], false, 100.0, 100.0);
+    ui.refresh(&board);
+    assert_eq!(ui.target(), Some((Kind::Breaker, "mailer")));
+    for kind in Kind::ALL {
+        let views = if kind == Kind::Breaker { mailer.clone() } else { Vec::new() };
+        board.list_mut(kind).replace(views, false, 100.0, 100.0);
+    }
+    ui.refresh(&board);
+    assert_eq!(ui.target(), Some((Kind::Breaker, "postgres")));
+}
+
+#[test]
 fn the_screen_follows_the_selection() {
     let many: Vec<_> = (0..50).map(|n| breaker(&format!("b{n:02}"), "closed")).collect();
     let board = board(&[(Kind::Breaker, json!(many))]);
