@@ -164,6 +164,8 @@ pub struct Config {
     pub token: Option<Secret>,
     /// Certificate chain and key.
     pub tls: Option<(PathBuf, PathBuf)>,
+    /// For how many seconds browsers are to ask this host by TLS only.
+    pub hsts_max_age_seconds: Option<u64>,
     /// Listen beyond loopback without a token.
     pub insecure_no_auth: bool,
     /// Let anybody read `/metrics`.
@@ -238,6 +240,9 @@ impl Config {
             (None, None) => None,
             _ => return Err(ConfigError("tls_cert and tls_key belong together".to_owned())),
         };
+        if server.hsts_max_age_seconds.is_some() && tls.is_none() {
+            return Err(ConfigError("hsts_max_age_seconds needs tls_cert and tls_key".to_owned()));
+        }
         let seconds = |given: Option<Seconds>, default: f64| {
             given.map_or(Duration::from_secs_f64(default), Seconds::get)
         };
@@ -253,6 +258,7 @@ impl Config {
             file: args.config.clone(),
             token: args.token.clone().filter(|token| !token.is_empty()).map(Secret::new),
             tls,
+            hsts_max_age_seconds: server.hsts_max_age_seconds,
             insecure_no_auth: args.insecure_no_auth || server.insecure_no_auth,
             public_metrics: args.public_metrics || server.public_metrics,
             metrics_enabled: file.monitoring.metrics_enabled.unwrap_or(true),

@@ -23,6 +23,8 @@ pub struct ServerSection {
     pub tls_cert: Option<PathBuf>,
     /// Like `--tls-key`.
     pub tls_key: Option<PathBuf>,
+    /// With TLS: for how many seconds browsers are to ask this host by TLS only, on whatever port.
+    pub hsts_max_age_seconds: Option<u64>,
     /// Like `--insecure-no-auth`.
     pub insecure_no_auth: bool,
     /// Like `--public-metrics`.

@@ -30,6 +30,7 @@ use tower_http::{CompressionLevel, compression::CompressionLayer, decompression:
 use super::{
     AppState,
     auth::{self, Access, Admitted, Stranger},
+    browser::BrowserRules,
     calls,
     health::HEALTH_JSON,
     metrics,
@@ -62,6 +63,7 @@ struct Inner {
     router: Router,
     access: Access,
     limits: EdgeLimits,
+    browser: BrowserRules,
     id_prefix: u32,
     next_id: AtomicU64,
 }
@@ -69,9 +71,23 @@ struct Inner {
 impl Edge {
     /// Wraps the router.
     #[must_use]
-    pub fn new(state: AppState, router: Router, access: Access, limits: EdgeLimits) -> Self {
+    pub fn new(
+        state: AppState,
+        router: Router,
+        access: Access,
+        limits: EdgeLimits,
+        browser: BrowserRules,
+    ) -> Self {
         let id_prefix = getrandom::u32().unwrap_or_default();
-        Self(Arc::new(Inner { state, router, access, limits, id_prefix, next_id: AtomicU64::new(0) }))
+        Self(Arc::new(Inner {
+            state,
+            router,
+            access,
+            limits,
+            browser,
+            id_prefix,
+            next_id: AtomicU64::new(0),
+        }))
     }
 
     /// Answers a request. Never fails: errors are answers too.
@@ -93,7 +109,7 @@ impl Edge {
         let mut response = as_problem(response, uri.path());
         inner.finish(start, route, &method, &uri, &id, response.status());
         response.headers_mut().insert(REQUEST_ID, id);
-        response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        inner.browser.put(response.headers_mut(), is_hot(route));
         Ok(response)
     }
 }

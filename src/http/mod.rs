@@ -8,6 +8,7 @@ pub mod auth;
 mod backups;
 mod board;
 mod breakers;
+pub mod browser;
 mod calls;
 mod checks;
 mod definitions;

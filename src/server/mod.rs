@@ -47,6 +47,7 @@ use crate::{
     http::{
         self, AppState, ROUTES,
         auth::Access,
+        browser::BrowserRules,
         edge::{Edge, EdgeLimits},
     },
     outbound::Outbound,
@@ -148,7 +149,8 @@ impl Server {
             request_timeout: config.request_timeout,
         };
         let routes = http::routes(config.metrics_enabled).with_state(state.clone());
-        let edge = Edge::new(state.clone(), routes, access, limits);
+        let browser = BrowserRules::new(config.hsts_max_age_seconds);
+        let edge = Edge::new(state.clone(), routes, access, limits, browser);
         let tracker = TaskTracker::new();
         let stop_tasks = CancellationToken::new();
         tasks::start(&board, &tracker, &stop_tasks);

@@ -17,6 +17,7 @@ mod backups_crash;
 mod bad_input;
 mod board_backup;
 mod breakers;
+mod browser;
 mod calls;
 mod checks;
 mod cli;

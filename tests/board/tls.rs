@@ -36,7 +36,7 @@ impl Pair {
         self.dir.path().join(name)
     }
 
-    async fn server(&self, change: impl FnOnce(&mut Config)) -> TestServer {
+    pub async fn server(&self, change: impl FnOnce(&mut Config)) -> TestServer {
         let mut board = TestServer::start_with(|config| {
             config.tls = Some((self.path("cert.pem"), self.path("key.pem")));
             change(config);

@@ -15,10 +15,14 @@ from typing import Any
 
 from server import Server
 
+#: Heads and bodies of what receivers got.
+RECEIVED: list[str] = []
+
 
 class _Receiver(http.server.BaseHTTPRequestHandler):
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["content-length"]))
+        body = self.rfile.read(int(self.headers["content-length"]))
+        RECEIVED.append(f"{self.headers}{body.decode()}")
         self.send_response(200)
         self.send_header("content-length", "0")
         self.end_headers()
