@@ -23,7 +23,7 @@ PYTHON_ASYNC  := $(subst /operations/,/operations_async/,$(PYTHON_SYNC:%/client.
 .DEFAULT_GOAL := help
 # The steps share target/ and are meant to be read in order.
 .NOTPARALLEL:
-.PHONY: help run build test rust-test pytest python-test test-ui test-deploy lint-python tools check fmt fmt-check clippy ci openapi openapi-check bench docs clean
+.PHONY: help run build test rust-test pytest python-test test-ui test-deploy lint-python tools check fmt fmt-check clippy ci openapi openapi-check bench docs book static deb clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 16
@@ -60,9 +60,10 @@ lint-python: $(PYTHON_ASYNC) $(VENV)/.linters ## Types, lints and format of the 
 
 # What the tests run: promtool checks the text of /metrics, Prometheus sends alerts and amtool looks at them, openssl makes
 # certificates for the Python client's tests, chromium shows the operator's page.
-tools: ## Install the programs that the tests need: promtool, prometheus, amtool, openssl, chromium
+tools: ## Install the programs that the tests need: promtool, prometheus, amtool, openssl, curl, chromium
 	@packages=$$(command -v promtool >/dev/null && command -v prometheus >/dev/null || echo prometheus; \
 		command -v amtool >/dev/null || echo prometheus-alertmanager; command -v openssl >/dev/null || echo openssl; \
+		command -v curl >/dev/null || echo curl; \
 		command -v chromium >/dev/null || echo chromium); \
 	if [ -z "$$packages" ]; then exit 0; fi; \
 	echo "installing" $$packages; \
@@ -139,6 +140,20 @@ bench: $(PYTHON_ASYNC) $(VENV)/.browser ## Measure: core, server under load, sta
 
 docs: ## Documentation of the crate, in target/doc
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --locked --lib
+
+book: ## The book, in target/book; installs mdbook when it is missing (some minutes)
+	@command -v mdbook >/dev/null || $(CARGO) install --locked mdbook
+	mdbook build docs --dest-dir "$(CURDIR)/target/book"
+
+STATIC := x86_64-unknown-linux-musl
+static: ## A program that needs no libraries, in target/$(STATIC)/release
+	@rustup target list --installed | grep -qx $(STATIC) || rustup target add $(STATIC)
+	@command -v musl-gcc >/dev/null || { $(CAN_INSTALL) && { $(APT) update -qq && $(APT) install -qq -y musl-tools; } </dev/null >/dev/null; }
+	$(CARGO) build --release --locked --bin fuseboard --target $(STATIC)
+
+deb: ## A Debian package, in target/debian; installs cargo-deb when it is missing
+	@command -v cargo-deb >/dev/null || $(CARGO) install --locked cargo-deb
+	$(CARGO) deb --locked
 
 clean: ## Remove what was built and installed
 	$(CARGO) clean
