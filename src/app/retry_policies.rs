@@ -70,6 +70,8 @@ pub struct RetryPolicyView {
     pub refused_retries: u64,
     /// Retries that would be granted now.
     pub budget_remaining: u64,
+    /// Retries that count against the budget now: those of the last `budget_window_seconds`.
+    pub budget_used: u64,
     /// The configuration, every field filled.
     pub config: RetryPolicySpec,
 }
@@ -117,6 +119,7 @@ impl RetryPolicyCell {
             total_retries: stats.retries,
             refused_retries: stats.refused,
             budget_remaining: policy.budget_remaining(now),
+            budget_used: policy.budget_used(now),
             config: policy.config().into(),
         }
     }

@@ -1,11 +1,12 @@
 //! Thresholds: live cells, and which of them look at which metric.
 //!
 //! `thresholds/` has the rest: `look` what a value or the time does to a cell, `decision` how that is
-//! decided and recorded, [`own`] what the board says about itself,
+//! decided and recorded, `nearest` how far off it is, [`own`] what the board says about itself,
 //! [`view`] what clients see.
 
 mod decision;
 mod look;
+mod nearest;
 pub mod own;
 mod restore;
 pub mod view;

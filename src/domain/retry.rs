@@ -136,6 +136,13 @@ impl RetryPolicy {
         u64::try_from(self.units_left() / UNITS_PER_RETRY).unwrap_or(u64::MAX)
     }
 
+    /// How many retries count against the budget now.
+    #[must_use]
+    pub fn budget_used(&mut self, now: Time) -> u64 {
+        self.advance(now);
+        self.window_retries()
+    }
+
     /// What was asked of it.
     #[must_use]
     pub fn stats(&self) -> RetryStats {
@@ -147,7 +154,7 @@ impl RetryPolicy {
     pub fn reconfigure(&mut self, config: RetryPolicyConfig, now: Time) {
         self.advance(now);
         if config.budget_window_seconds != self.config.budget_window_seconds {
-            let retries = self.parts.iter().map(|part| part.retries).sum();
+            let retries = self.window_retries();
             self.parts = [Part::default(); PARTS + 1];
             self.parts[0].retries = retries;
             self.since = self.since.max(now);
@@ -201,9 +208,13 @@ impl RetryPolicy {
         self.since = self.since.after(Duration::from_nanos(moved));
     }
 
+    fn window_retries(&self) -> u64 {
+        self.parts.iter().map(|part| part.retries).sum()
+    }
+
     fn units_left(&self) -> u128 {
         let calls: u64 = self.parts[..PARTS].iter().map(|part| part.calls).sum();
-        let retries: u64 = self.parts.iter().map(|part| part.retries).sum();
+        let retries = self.window_retries();
         let window = self.config.budget_window_seconds.get().as_nanos();
         let share =
             u128::from(millionths(self.config.budget_ratio)) * UNITS_PER_MILLIONTH * u128::from(calls);

@@ -185,9 +185,11 @@ async fn routes_are_declared_and_name_what_they_miss() {
 async fn maintenance_windows_are_declared_and_say_when_they_open() {
     let board = TestServer::start().await;
     // The clock shows 2027-01-15T08:00:00Z, a Friday.
-    let spec = json!({ "cron": "0 9 * * FRI", "duration_seconds": 3600, "timezone": "Europe/Berlin" });
+    let spec = json!({ "cron": "0 9 * * FRI", "duration_seconds": 3600, "timezone": "Europe/Berlin",
+        "comment": "the provider's", "created_by": "mira" });
     let (status, view) = board.put("/v1/maintenance-windows/weekly", spec).await;
     assert_eq!((status, &view["is_open"]), (201, &json!(true)), "{view}");
+    assert_eq!(view["config"]["created_by"], "mira");
     assert_eq!(
         (&view["closes_at"], &view["opens_at"]),
         (&json!("2027-01-15T09:00:00Z"), &json!("2027-01-22T08:00:00Z"))

@@ -16,6 +16,14 @@ async fn the_fleet_shares_one_retry_budget() {
     assert_eq!(ask(3).await["delay_seconds"], 2.0);
     assert_eq!(ask(2).await["reason"], "budget_exhausted");
     assert_eq!(ask(4).await["reason"], "attempts_exhausted");
+    // Two of every ten calls, both used; they are free again with the window.
+    let budget = async || {
+        let view = board.get("/v1/retry-policies/p").await;
+        (view["budget_used"].clone(), view["budget_remaining"].clone())
+    };
+    assert_eq!(budget().await, (json!(2), json!(0)));
+    board.advance(12.0);
+    assert_eq!(budget().await, (json!(0), json!(0)));
 }
 
 #[tokio::test]

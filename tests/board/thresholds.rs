@@ -380,3 +380,54 @@ async fn while_the_disk_takes_nothing_nobody_is_told_and_afterwards_the_alert_is
     let board = board.crash().await;
     assert_eq!(states(&board, "").await, [firing(2), firing(1)]);
 }
+
+/// Of a threshold, the value of the series that is nearest to it, or furthest beyond it, and whose label `s` says which.
+async fn nearest(board: &TestServer, id: &str) -> (Value, Value) {
+    let view = board.get(&format!("/v1/thresholds/{id}")).await;
+    (view["nearest"]["labels"]["s"].clone(), view["nearest"]["value"].clone())
+}
+
+#[tokio::test]
+async fn a_threshold_says_which_series_is_nearest_to_it() {
+    let board = TestServer::start().await;
+    for (id, comparison) in [("above", ">"), ("below", "<"), ("same", "=="), ("other", "!=")] {
+        let spec = json!({ "metric_name": "depth", "comparison": comparison, "threshold": 10 });
+        let (status, view) = board.put(&format!("/v1/thresholds/{id}"), spec).await;
+        assert_eq!((status, &view["nearest"]), (201, &json!(null)), "{view}");
+    }
+    let chosen = json!({ "metric_name": "depth", "threshold": 10, "labels": { "s": "a" } });
+    board.put("/v1/thresholds/chosen", chosen).await;
+    let sample = |series: &str, value: f64| json!({ "name": "depth", "type": "gauge", "value": value, "labels": { "s": series } });
+    board
+        .post("/v1/metrics", json!({ "samples": [sample("a", 4.0), sample("b", 25.0), sample("c", 9.0)] }))
+        .await;
+    for (id, series, value) in [
+        ("above", "b", 25.0),
+        ("below", "a", 4.0),
+        ("same", "c", 9.0),
+        ("other", "b", 25.0),
+        ("chosen", "a", 4.0),
+    ] {
+        assert_eq!(nearest(&board, id).await, (json!(series), json!(value)), "{id}");
+    }
+    // What is asked about and not pushed is seen as long as it breaches.
+    checked(&board, json!({ "metric_name": "depth", "value": 30, "labels": { "s": "d" } })).await;
+    assert_eq!(nearest(&board, "above").await, (json!("d"), json!(30.0)));
+    checked(&board, json!({ "metric_name": "depth", "value": 1, "labels": { "s": "d" } })).await;
+    assert_eq!(nearest(&board, "above").await, (json!("b"), json!(25.0)));
+    let off = json!({ "metric_name": "depth", "threshold": 10, "enabled": false });
+    let (_, view) = board.put("/v1/thresholds/above", off).await;
+    assert_eq!(view["nearest"], json!(null));
+}
+
+#[tokio::test]
+async fn values_that_are_too_old_to_count_are_not_near() {
+    let board = TestServer::start().await;
+    let spec =
+        json!({ "metric_name": "depth", "threshold": 10, "no_data": "ok", "no_data_after_seconds": 60 });
+    board.put("/v1/thresholds/t", spec).await;
+    board.post("/v1/metrics", json!({ "samples": [{ "name": "depth", "type": "gauge", "value": 4 }] })).await;
+    assert_eq!(board.get("/v1/thresholds/t").await["nearest"]["value"], 4.0);
+    board.advance(61.0);
+    assert_eq!(board.get("/v1/thresholds/t").await["nearest"], json!(null));
+}

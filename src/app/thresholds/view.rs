@@ -5,7 +5,7 @@ use std::sync::{Arc, atomic::Ordering};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::ThresholdCell;
+use super::{ThresholdCell, nearest::NearestSeries};
 use crate::{
     app::Board,
     domain::{
@@ -32,6 +32,8 @@ pub struct ThresholdView {
     pub pending: usize,
     /// Alerts that are firing.
     pub firing: usize,
+    /// The series that is furthest beyond it or, if none is, nearest to it; null if it looks at none.
+    pub nearest: Option<NearestSeries>,
     /// The definition, every field filled.
     pub config: ThresholdSpec,
 }
@@ -42,6 +44,7 @@ impl ThresholdCell {
     pub fn view(self: &Arc<Self>, board: &Board) -> ThresholdView {
         board.advance_thresholds();
         let (pending, firing) = self.count();
+        let nearest = self.nearest(board);
         self.peek(|inner| ThresholdView {
             id: self.name.clone(),
             metric_name: inner.config.metric_name().to_owned(),
@@ -50,6 +53,7 @@ impl ThresholdCell {
             built_in: self.is_preset.load(Ordering::Relaxed),
             pending,
             firing,
+            nearest,
             config: (&*inner.config).into(),
         })
     }

@@ -84,6 +84,18 @@ impl MetricRule {
         }
     }
 
+    /// How far a value is beyond the threshold, negative for one that is before it. The greatest is the nearest to it.
+    #[must_use]
+    pub fn excess(self, value: f64) -> f64 {
+        let difference = value - self.threshold;
+        match self.comparison {
+            Comparison::Greater | Comparison::GreaterOrEqual => difference,
+            Comparison::Less | Comparison::LessOrEqual => -difference,
+            Comparison::Equal => -difference.abs(),
+            Comparison::NotEqual => difference.abs(),
+        }
+    }
+
     fn describe(self, color: &str) -> String {
         format!("{color} if {} {}", self.comparison.as_str(), self.threshold)
     }

@@ -9,7 +9,7 @@ use crate::domain::{
     schedule::{cron::Cron, timing::Timing, zone::Zone},
 };
 
-const LONGEST_COMMENT: usize = 1024;
+const LONGEST_TEXT: usize = 1024;
 /// A week.
 const LONGEST: f64 = 604_800.0;
 /// How many windows that overlap are looked at for their end.
@@ -46,6 +46,9 @@ pub struct MaintenanceWindowSpec {
     /// For people; at most 1024 bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
+    /// Who wanted it; at most 1024 bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_by: Option<String>,
 }
 
 /// A maintenance window, checked.
@@ -55,6 +58,7 @@ pub struct MaintenanceWindowConfig {
     times: Times,
     enabled: bool,
     comment: Option<String>,
+    created_by: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -67,12 +71,14 @@ impl TryFrom<MaintenanceWindowSpec> for MaintenanceWindowConfig {
     type Error = InvalidConfig;
 
     fn try_from(spec: MaintenanceWindowSpec) -> Result<Self, InvalidConfig> {
-        if spec.comment.as_ref().is_some_and(|comment| comment.len() > LONGEST_COMMENT) {
-            return invalid("comment", format!("must be at most {LONGEST_COMMENT} bytes long"));
+        for (field, text) in [("comment", &spec.comment), ("created_by", &spec.created_by)] {
+            if text.as_ref().is_some_and(|text| text.len() > LONGEST_TEXT) {
+                return invalid(field, format!("must be at most {LONGEST_TEXT} bytes long"));
+            }
         }
         let matchers = Matchers::parse(&spec.matchers).or_else(|error| invalid("matchers", error))?;
         let (times, enabled) = (times(&spec)?, spec.enabled.unwrap_or(true));
-        Ok(Self { matchers, times, enabled, comment: spec.comment })
+        Ok(Self { matchers, times, enabled, comment: spec.comment, created_by: spec.created_by })
     }
 }
 
@@ -108,6 +114,7 @@ impl From<&MaintenanceWindowConfig> for MaintenanceWindowSpec {
             matchers: config.matchers.texts(),
             enabled: Some(config.enabled),
             comment: config.comment.clone(),
+            created_by: config.created_by.clone(),
             ..Self::default()
         };
         match &config.times {
@@ -193,6 +200,7 @@ mod tests {
     fn a_recurring_window_opens_by_the_clocks_of_its_zone() {
         let window = checked(serde_json::json!({
             "cron": "0 2 * * SUN", "timezone": "Europe/Berlin", "duration_seconds": 7200, "matchers": ["job=node"],
+            "comment": "the provider's", "created_by": "mira",
         }))
         .unwrap();
         // Sunday, 7 March 2027; Berlin is an hour ahead.
@@ -242,6 +250,10 @@ mod tests {
                 "ends_at",
             ),
             (serde_json::json!({ "cron": "@daily", "duration_seconds": 60, "matchers": ["("] }), "matchers"),
+            (
+                serde_json::json!({ "cron": "@daily", "duration_seconds": 60, "created_by": "m".repeat(1025) }),
+                "created_by",
+            ),
         ] {
             assert_eq!(checked(json.clone()).unwrap_err().field, field, "{json}");
         }
