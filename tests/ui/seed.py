@@ -46,6 +46,7 @@ def populate(board: Board) -> None:
     """Fill an empty board."""
     breakers(board)
     limiters(board)
+    retries(board)
     checks(board)
     board.ask(
         "PUT",
@@ -53,9 +54,11 @@ def populate(board: Board) -> None:
         {"checks": ["exchange-feed", "portfolio"], "breakers": ["kraken_api"]},
     )
     board.ask("PUT", "/v1/gates/backtest", {"checks": ["engine"], "max_status": "yellow"})
+    receivers(board)
     metrics(board)
     backups(board)
     schedules(board)
+    windows(board)
     board.ask(
         "POST",
         "/v1/silences",
@@ -116,6 +119,79 @@ def limiters(board: Board) -> None:
         "POST",
         "/v1/limiters/coinbase/penalize",
         {"retry_after_seconds": 900, "reason": "429 from the exchange"},
+    )
+
+
+def retries(board: Board) -> None:
+    board.ask("PUT", "/v1/retry-policies/exchange", {"budget_ratio": 0.2, "budget_window_seconds": 3600})
+    board.ask(
+        "PUT",
+        "/v1/retry-policies/mail",
+        {"max_attempts": 5, "budget_ratio": 0.2, "budget_min_per_second": 0, "budget_window_seconds": 3600},
+    )
+    for policy, calls, again in (("exchange", 30, 9), ("mail", 10, 3)):
+        for attempt in [1] * calls + [2] * again:
+            board.ask("POST", f"/v1/retry-policies/{policy}/attempts", {"attempt": attempt})
+
+
+def receivers(board: Board) -> None:
+    board.ask(
+        "PUT",
+        "/v1/receivers/ops-chat",
+        {"kind": "slack", "url": "http://127.0.0.1:9/services/T0/B0/x", "channel": "#ops"},
+    )
+    board.ask(
+        "PUT",
+        "/v1/receivers/on-call",
+        {"kind": "webhook", "url": "http://127.0.0.1:9/hooks/x", "give_up_after_seconds": 0},
+    )
+    board.ask(
+        "PUT",
+        "/v1/receivers/desk",
+        {
+            "kind": "email",
+            "smtp_host": "127.0.0.1",
+            "from": "board@example.com",
+            "to": ["desk@example.com"],
+            "send_resolved": False,
+        },
+    )
+    board.ask(
+        "PUT",
+        "/v1/routes/trading",
+        {
+            "matchers": ['severity=~"error|critical"'],
+            "receiver": "on-call",
+            "group_by": ["alertname"],
+            "group_wait_seconds": 0,
+            "routes": [{"matchers": ['strategy="carry"'], "receiver": "night-desk"}],
+        },
+    )
+    board.ask("PUT", "/v1/routes/rest", {"position": 1, "receiver": "ops-chat", "group_wait_seconds": 0})
+
+
+def windows(board: Board) -> None:
+    board.ask(
+        "PUT",
+        "/v1/maintenance-windows/exchange-upgrade",
+        {
+            "starts_at": "2027-01-01T00:00:00Z",
+            "ends_at": "2027-01-01T04:00:00Z",
+            "matchers": ['exchange="coinbase"'],
+            "comment": "announced by the exchange",
+            "created_by": "mira",
+        },
+    )
+    board.ask(
+        "PUT",
+        "/v1/maintenance-windows/weekly-restart",
+        {
+            "cron": "0 4 * * SUN",
+            "timezone": "Europe/Berlin",
+            "duration_seconds": 7200,
+            "comment": "all machines",
+            "created_by": "jon",
+        },
     )
 
 

@@ -87,6 +87,17 @@ def test_who_goes_away_is_told_what_failed(server: Server, page: Page, complaint
     expect(dialog(page)).to_contain_text("Reset kraken")
 
 
+def test_a_question_goes_with_the_view_that_asked_it(server: Server, page: Page) -> None:
+    server.ask("PUT", "/v1/breakers/kraken")
+    page.goto(f"{server.url}/#/breakers")
+    page.locator(".tile").click()
+    button(page, "Trip kraken").click()
+    expect(dialog(page)).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Breakers")
+    expect(dialog(page)).to_have_count(0)
+
+
 def test_an_alert_is_acknowledged_and_silenced(server: Server, page: Page) -> None:
     server.ask(
         "POST",
@@ -177,9 +188,9 @@ def test_a_backup_is_compared_downloaded_verified_and_restored(server: Server, p
     page.goto(f"{server.url}/#/backups")
     page.get_by_role("link", name=second["backup_id"]).click()
     page.get_by_label("Compared with").select_option(first["backup_id"])
-    expect(page.locator(".diff li", has_text="/state/b")).to_contain_text('"x""y"')
-    expect(page.locator(".diff .remove", has_text="/state/a/1")).to_contain_text("2")
-    expect(page.locator(".diff .add", has_text="/state/c")).to_contain_text("null")
+    expect(page.locator(".diff li", has_text="state / b")).to_contain_text('"x""y"')
+    expect(page.locator(".diff .remove", has_text="state / a / 1")).to_contain_text("2")
+    expect(page.locator(".diff .add", has_text="state / c")).to_contain_text("null")
     with page.expect_download() as download:
         button(page, "Download state.json").click()
     assert json.loads(download.value.path().read_text()) == state

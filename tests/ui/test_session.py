@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from conftest import Complaints
 from server import Server
+from test_views import RULES
 
 
 @pytest.fixture
@@ -51,12 +52,15 @@ def test_who_may_only_read_sees_no_buttons(guarded: Server, page: Page, complain
     guarded.ask("POST", "/v1/breakers/kraken/state", {"target": "forced_open"})
     guarded.ask("PUT", "/v1/limiters/kraken", {"requests_per_second": 1})
     guarded.ask("POST", "/v1/silences", {"matchers": ["a=b"], "duration_seconds": 60})
+    window = {"starts_at": "2027-01-01T00:00:00Z", "ends_at": "2099-01-01T00:00:00Z"}
+    guarded.ask("PUT", "/v1/maintenance-windows/w", window)
+    guarded.ask("PUT", "/v1/receivers/ops", {"kind": "webhook", "url": "http://127.0.0.1:9/"})
     viewer = guarded.ask("POST", "/v1/tokens", {"name": "viewer", "scope": "read"})["token"]
     page.goto(guarded.url)
     sign_in(page, viewer)
     expect(page.locator(".problem", has_text="kraken")).to_be_visible()
     expect(page.locator(".who")).to_contain_text("viewer")
-    for view in ("", "breakers/kraken", "limiters", "silences", "alerts", "checks", "schedules"):
+    for view in ("", "breakers/kraken", "limiters", "alerts", "checks", "schedules", *RULES):
         page.goto(f"{guarded.url}/#/{view}")
         expect(page.get_by_role("heading", level=1)).to_be_visible()
         expect(page.locator("main .placeholder[aria-busy]")).to_have_count(0)

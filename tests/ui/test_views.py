@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
@@ -14,12 +16,15 @@ VIEWS = {
     "breakers": "Breakers",
     "breakers/kraken_api": "kraken_api",
     "limiters": "Limiters",
+    "retry-policies": "Retry policies",
     "checks": "Checks",
     "checks/exchange-feed": "exchange-feed",
     "gates": "Gates",
     "alerts": "Alerts",
     "alerts/1": "fuseboard_breaker_open",
     "silences": "Silences",
+    "thresholds": "Thresholds",
+    "receivers": "Receivers",
     "schedules": "Schedules",
     "schedules/report-hook": "report-hook",
     "backups": "Backups",
@@ -28,6 +33,8 @@ VIEWS = {
     "events": "Events",
     "nowhere": "Not found",
 }
+#: Of them, those that show what was declared besides.
+RULES = ("retry-policies", "silences", "thresholds", "receivers")
 #: What somebody put into names and messages.
 HOSTILE = '<img src=x onerror="document.title=1"><script>alert(1)</script>\u202e&amp;{{7*7}}'
 
@@ -75,6 +82,12 @@ def test_every_view_is_quiet_and_accessible(seeded: Server, browser: Browser, sc
     expect(page.get_by_role("dialog")).to_be_visible()
     if violations := axe_violations(page):
         found["dialog"] = violations
+    page.goto(f"{seeded.url}/#/silences")
+    page.get_by_role("button", name="New maintenance window").click()
+    page.get_by_role("dialog").get_by_label("Comes").select_option("again")
+    expect(page.get_by_role("dialog").get_by_label("Cron")).to_be_visible()
+    if violations := axe_violations(page):
+        found["dialog of a window"] = violations
     context.close()
     assert found == {}
     assert complaints.unexpected() == []
@@ -100,6 +113,10 @@ def test_a_phone_shows_which_view_it_is(seeded: Server, browser: Browser) -> Non
     page.goto(f"{seeded.url}/#/events")
     settled(page, "Events")
     expect(page.locator("nav [aria-current]")).to_be_in_viewport(ratio=0.9)
+    page.goto(f"{seeded.url}/#/receivers")
+    settled(page, "Receivers")
+    expect(page.locator("nav.views [aria-current]", has_text="Alerts")).to_be_in_viewport(ratio=0.9)
+    expect(page.locator("nav.tabs [aria-current]", has_text="Receivers")).to_be_in_viewport(ratio=0.9)
     context.close()
 
 
@@ -107,13 +124,13 @@ def test_actions_stand_within_a_narrow_screen(seeded: Server, browser: Browser) 
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
     hidden = {}
-    for view in ("limiters", "alerts", "silences", "schedules", "backups"):
+    for view in (*RULES, "limiters", "alerts", "schedules", "backups"):
         page.goto(f"{seeded.url}/#/{view}")
         settled(page, VIEWS[view])
-        table = page.locator("main .scroll").first
-        expect(table).to_be_visible()
-        if (beyond := table.evaluate("table => table.scrollWidth - table.clientWidth")) > 0:
-            hidden[view] = beyond
+        expect(page.locator("main .scroll").first).to_be_visible()
+        for table in page.locator("main .scroll").all():
+            if (beyond := table.evaluate("table => table.scrollWidth - table.clientWidth")) > 0:
+                hidden[f"{view}: {table.get_attribute('aria-label')}"] = beyond
     context.close()
     assert hidden == {}
 
@@ -145,6 +162,23 @@ def test_hostile_texts_are_text(server: Server, page: Page) -> None:
         "/v1/silences",
         {"matchers": ["a=b"], "duration_seconds": 60, "comment": HOSTILE, "created_by": HOSTILE},
     )
+    matcher = f"a={json.dumps(HOSTILE, ensure_ascii=False)}"
+    server.ask(
+        "PUT",
+        "/v1/maintenance-windows/w",
+        {
+            "cron": "0 2 * * *",
+            "duration_seconds": 60,
+            "matchers": [matcher],
+            "comment": HOSTILE,
+            "created_by": HOSTILE,
+        },
+    )
+    server.ask("PUT", "/v1/thresholds/t", {"metric_name": "m", "threshold": 9, "description": HOSTILE})
+    server.ask(
+        "PUT", "/v1/receivers/r", {"kind": "slack", "url": "http://127.0.0.1:9/x", "channel": HOSTILE[:50]}
+    )
+    server.ask("PUT", "/v1/routes/r", {"matchers": [matcher], "group_by": ["a"]})
     server.ask(
         "POST",
         "/api/v2/alerts",
@@ -171,6 +205,8 @@ def test_hostile_texts_are_text(server: Server, page: Page) -> None:
         "checks/c": None,
         "gates": None,
         "silences": None,
+        "thresholds": None,
+        "receivers": None,
         "alerts": None,
         "events": None,
         f"alerts/{alert['id']}": None,

@@ -17,8 +17,8 @@ export function authorized(headers = {}) {
 }
 
 /** The answer to a request, whatever its body is. Without a token that holds, the page asks for one. */
-export async function send(method, path, body) {
-  const headers = authorized();
+export async function send(method, path, body, extra) {
+  const headers = authorized(extra);
   if (body !== undefined) headers["content-type"] = "application/json";
   const used = token();
   let response;
@@ -48,8 +48,33 @@ export async function get(path) {
   return (await send("GET", path)).json();
 }
 
+/** Not parsed: JavaScript's numbers have 53 bits. */
+export async function getText(path) {
+  return (await send("GET", path)).text();
+}
+
 export async function post(path, body) {
   return (await send("POST", path, body)).json();
+}
+
+/** Declares something new; what has that name already is left as it is, and that is an error. */
+export function create(path, body) {
+  return put(path, body, { "if-none-match": "*" }, "There is one of this name already.");
+}
+
+/** Replaces a configuration by what `change` makes of it. If somebody else changes it meanwhile, that is an error. */
+export async function edit(path, change) {
+  const answer = await send("GET", path);
+  const { config } = await answer.json();
+  return put(path, change(config), { "if-match": answer.headers.get("etag") }, "Somebody else has changed it just now. Look at it again.");
+}
+
+async function put(path, body, condition, otherwise) {
+  try {
+    return await (await send("PUT", path, body, condition)).json();
+  } catch (error) {
+    throw error.status === 412 ? new ApiError(412, error.code, otherwise) : error;
+  }
 }
 
 export async function remove(path) {

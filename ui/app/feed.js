@@ -1,17 +1,20 @@
 // Events, newest first, and as they happen.
 
 import { usePages } from "./answer.js";
-import { useEffect } from "./html.js";
+import { useEffect, useState } from "./html.js";
 import { listen } from "./live.js";
 
 /** New ones are shown a few times a second at most. */
 const PACE_MS = 250;
 const TYPING_MS = 200;
 
-/** `[{ items, next, error }, load]` as of `usePages`, with new ones on top unless it is `paused`; `most` are kept. */
+/** `[{ items, next, error }, load]` as of `usePages`, with new ones on top unless it is `paused`; about `most` are kept. */
 export function useFeed({ resource = "", name = "", page, most, paused = false }) {
-  const [known, setKnown, load] = usePages("/v1/events", { limit: page, resource, name });
+  const { known, load } = usePages("/v1/events", { limit: page, resource, name });
+  /** What was heard, newest first, whatever of it is in a page that was asked for before or since. */
+  const [heard, setHeard] = useState([]);
   useEffect(() => {
+    setHeard([]);
     const wait = setTimeout(() => load(), name ? TYPING_MS : 0);
     return () => clearTimeout(wait);
   }, [resource, name]);
@@ -23,11 +26,7 @@ export function useFeed({ resource = "", name = "", page, most, paused = false }
       timer = null;
       const fresh = waiting.reverse();
       waiting = [];
-      setKnown((was) => {
-        const items = was.items ?? [];
-        const there = new Set(items.map(({ id }) => id));
-        return { ...was, items: [...fresh.filter(({ id }) => !there.has(id)), ...items].slice(0, most) };
-      });
+      setHeard((was) => [...fresh, ...was].slice(0, most));
     };
     const stop = listen({
       event(event) {
@@ -40,5 +39,11 @@ export function useFeed({ resource = "", name = "", page, most, paused = false }
     });
     return () => { stop(); clearTimeout(timer); };
   }, [resource, name, paused]);
-  return [known, load];
+  return [{ ...known, items: known.items && together(heard, known.items, most) }, load];
+}
+
+/** Each once, newest first; older ones that were asked for stay. */
+function together(heard, read, most) {
+  const once = new Map([...read, ...heard].map((event) => [event.id, event]));
+  return [...once.values()].sort((a, b) => b.id - a.id).slice(0, Math.max(most, read.length));
 }

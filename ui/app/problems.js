@@ -9,6 +9,9 @@ const LEVELS = { critical: "bad", error: "bad", warning: "warn", info: "note" };
 /** The board's own metrics, and which label names the resource. */
 const OWN = { fuseboard_breaker_open: "breaker", fuseboard_check_red: "check", fuseboard_schedule_missed: "schedule" };
 
+/** Whether it is one of the board's own metrics, which are 1 while something is wrong: nobody needs to read that number. */
+export const isOwn = (metric) => metric.startsWith("fuseboard_");
+
 /** `changesOf` gives what is known of a breaker's last changes, as `History` has them. */
 export function problems({ breakers, checks, gates, alerts, limiters, schedules, changesOf }) {
   const { own, other } = sortAlerts(alerts);
@@ -142,8 +145,8 @@ function gateProblem(gate, began) {
   const [worst, ...others] = gate.verdict.blocking;
   const more = others.length ? ` and ${others.length} more` : "";
   return [{
-    kind: "gate", name: gate.name, href: linkTo("gate"), gravity: "bad", state: "closed", since,
-    text: worst ? `${worst.name}: ${worst.message}${more}` : "closed", reporter: worst ? `by ${worst.kind} ${worst.name}` : "",
+    kind: "gate", name: gate.name, href: linkTo("gate"), gravity: "bad", state: "refuses", since,
+    text: worst ? `${worst.name}: ${worst.message}${more}` : "", reporter: worst ? `by ${worst.kind} ${worst.name}` : "",
   }];
 }
 

@@ -35,6 +35,11 @@ export const limiters = new Collection("/v1/limiters", { kind: "limiter" });
 export const gates = new Collection("/v1/gates", { kind: "gate", alsoOn: ["check", "breaker", "alert"] });
 export const schedules = new Collection("/v1/schedules", { kind: "schedule" });
 export const backups = new Collection("/v1/backups", { kind: "backup", key: "backup_id", single: false });
+export const retryPolicies = new Collection("/v1/retry-policies", { kind: "retry_policy" });
+export const thresholds = new Collection("/v1/thresholds", { kind: "threshold", key: "id", alsoOn: ["alert"] });
+export const receivers = new Collection("/v1/receivers", { kind: "receiver" });
+export const routes = new Collection("/v1/routes", { kind: "route", alsoOn: ["receiver"] });
+export const maintenanceWindows = new Collection("/v1/maintenance-windows", { kind: "maintenance_window" });
 export const silences = new Collection("/v1/silences", { kind: "silence", key: "id", single: false });
 
 /** Those that fire. */

@@ -29,11 +29,15 @@ export function link(...parts) {
 
 const VIEWS = { breaker: "breakers", check: "checks", schedule: "schedules", alert: "alerts", backup: "backups" };
 /** What has no view of its own is in a list. */
-const LISTS = { limiter: "limiters", gate: "gates", silence: "silences" };
+const LISTS = {
+  limiter: "limiters", retry_policy: "retry-policies", gate: "gates", silence: "silences", maintenance_window: "silences",
+  threshold: "thresholds", receiver: "receivers", route: "receivers",
+};
 
 /** The address of where a resource is shown, or null. */
 export function linkTo(resource, name) {
   if (VIEWS[resource]) return link(VIEWS[resource], String(name));
+  if (resource === "threshold") return `${link("thresholds")}?${new URLSearchParams({ q: name })}`;
   return LISTS[resource] ? link(LISTS[resource]) : null;
 }
 

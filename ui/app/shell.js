@@ -13,7 +13,7 @@ import { clock, span, useNow } from "./time.js";
 import { applyTheme, theme } from "./themes.js";
 import { summary, useSituation } from "./situation.js";
 import { outdated } from "./version.js";
-import { VIEWS, viewOf } from "./views.js";
+import { VIEWS, placeOf, tabsOf, viewOf } from "./views.js";
 import { Login } from "./views/login.js";
 
 export function Shell() {
@@ -42,7 +42,7 @@ function Frame() {
     <${Header} situation=${situation} />
     <div class="frame">
       <${Navigation} situation=${situation} />
-      <main id="main" class=${old ? "is-old" : ""}><${Lost} /><${Unread} situation=${situation} /><${Outdated} /><${View} situation=${situation} /></main>
+      <main id="main" class=${old ? "is-old" : ""}><${Lost} /><${Unread} situation=${situation} /><${Outdated} /><${Tabs} /><${View} situation=${situation} /></main>
     </div>
     <${Dialog} /><${Toasts} />`;
 }
@@ -98,17 +98,30 @@ function Lost() {
 
 function Navigation({ situation }) {
   const { parts } = useStore(route);
-  const current = parts[0] ?? "";
+  const current = placeOf(parts[0] ?? "");
   const list = useRef();
   // On a phone the list is wider than the screen, and wider still with its badges.
   useEffect(() => list.current.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }), [current, situation.known]);
-  return html`<nav aria-label="Views" ref=${list}><ul>
-    ${VIEWS.map(({ path, title, counts }) => {
+  return html`<nav class="views" aria-label="Views" ref=${list}><ul>
+    ${VIEWS.filter(({ under }) => !under).map(({ path, title, counts }) => {
       const n = situation.counts[counts] ?? 0;
       return html`<li key=${path}><a href=${`#/${path}`} aria-current=${path === current ? "page" : undefined}>
         <span>${title}</span>${n > 0 && html`<span class=${`badge ${situation.grave[counts] ?? "warn"}`}
           aria-label=${`${plural(n, "problem")}`}>${n}</span>`}</a></li>`;
     })}
+  </ul></nav>`;
+}
+
+/** The views beside this one that stand at the same place of the navigation. */
+function Tabs() {
+  const { parts } = useStore(route);
+  const current = parts[0] ?? "";
+  const tabs = parts.length > 1 ? [] : tabsOf(current);
+  const list = useRef();
+  useEffect(() => list.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }), [current]);
+  if (!tabs.length) return null;
+  return html`<nav class="tabs" aria-label=${tabs[0].title} ref=${list}><ul>
+    ${tabs.map(({ path, title }) => html`<li key=${path}><a href=${`#/${path}`} aria-current=${path === current ? "page" : undefined}>${title}</a></li>`)}
   </ul></nav>`;
 }
 

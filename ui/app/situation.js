@@ -5,13 +5,17 @@ import { useEffect } from "./html.js";
 import { connection } from "./live.js";
 import { isQuiet, overall, problems } from "./problems.js";
 import { breakerHistory, useHistory } from "./history.js";
-import { alerts, backups, breakers, checks, gates, limiters, schedules, silences } from "./resources.js";
+import {
+  alerts, backups, breakers, checks, gates, limiters, maintenanceWindows, receivers, retryPolicies, routes, schedules, silences, thresholds,
+} from "./resources.js";
 import { plural } from "./format.js";
 import { useStore } from "./store.js";
 
 const COLLECTIONS = { breakers, checks, gates, alerts, limiters, schedules };
 /** What only views of their own look at. */
-const OTHERS = { backups, silences };
+const OTHERS = {
+  backups, silences, thresholds, receivers, routes, "maintenance windows": maintenanceWindows, "retry policies": retryPolicies,
+};
 
 export function useSituation() {
   for (const collection of Object.values(COLLECTIONS)) useCollection(collection);

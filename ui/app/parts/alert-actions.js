@@ -5,6 +5,7 @@ import { html } from "../html.js";
 import { alerts, silences } from "../resources.js";
 import { Action, Tag } from "./basics.js";
 import { SPANS, act } from "./dialog.js";
+import { lines } from "./matchers.js";
 
 function acknowledge(alert) {
   act({
@@ -42,7 +43,7 @@ export function silence(matchers) {
     button: "Silence",
     run: async (values) => {
       await post("/v1/silences", {
-        matchers: values.matchers.split("\n").map((line) => line.trim()).filter(Boolean),
+        matchers: lines(values.matchers),
         duration_seconds: Number(values.seconds), comment: values.comment || undefined,
       });
       silences.look(true);

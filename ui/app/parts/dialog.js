@@ -5,10 +5,12 @@ import { Store, useStore } from "../store.js";
 import { toast } from "./toast.js";
 
 const open = new Store(null);
+// It belongs to the view that it was opened in.
+addEventListener("hashchange", () => open.set(null));
 
 /**
- * Asks before it does something. `fields` are `{ name, label, kind, value, options, required, hint }`; `run` gets their
- * values and returns what to say when it is done. What goes wrong is said in the dialog.
+ * Asks before it does something. `fields` are `{ name, label, kind, value, options, required, hint, when }`, and there while `when`
+ * holds of all values; `run` gets those and returns what to say when it is done. What goes wrong is said in the dialog.
  */
 export function act({ title, text, fields = [], button, tone = "primary", run }) {
   open.set({ title, text, fields, button, tone, run });
@@ -60,7 +62,7 @@ function Form({ ask }) {
     <form onSubmit=${submit}>
       <h2 id="dialog-title">${ask.title}</h2>
       ${ask.text && html`<p>${ask.text}</p>`}
-      ${ask.fields.map((field) => html`<${Field} key=${field.name} field=${field} value=${values[field.name]}
+      ${ask.fields.filter(({ when }) => !when || when(values)).map((field) => html`<${Field} key=${field.name} field=${field} value=${values[field.name]}
         onInput=${(value) => setValues((all) => ({ ...all, [field.name]: value }))} />`)}
       ${error && html`<p class="failure" role="alert">${error}</p>`}
       <div class="buttons">

@@ -1,7 +1,8 @@
 // A JSON Patch (RFC 6902) for people: what was, what is.
 
-import { html } from "../html.js";
+import { html, useMemo } from "../html.js";
 import { count } from "../format.js";
+import { parseExactly } from "./exact.js";
 
 const MOST = 500;
 const LONGEST = 2000;
@@ -22,7 +23,7 @@ function find(document, pointer) {
 
 /** What each operation takes away: they apply one after another, so each finds what those before have made. */
 function oldValues(patch, before) {
-  const document = structuredClone(before);
+  const document = parseExactly(before);
   return patch.map(({ op, path, value }) => {
     const { holder, last } = find(document, path);
     if (holder === undefined || last === undefined) return undefined;
@@ -37,19 +38,23 @@ function oldValues(patch, before) {
   });
 }
 
-function text(value) {
+function shown(value) {
   const whole = JSON.stringify(value, null, 1).replace(/\n\s*/g, " ");
   return whole.length > LONGEST ? `${whole.slice(0, LONGEST)} …` : whole;
 }
 
-export function Diff({ patch, before }) {
+/** Both are JSON text, so that numbers are shown as they were written; without `before` only what is. */
+export function Diff({ patch: text, before }) {
+  const [patch, old] = useMemo(() => {
+    const operations = parseExactly(text);
+    return [operations, before === undefined ? [] : oldValues(operations, before)];
+  }, [text, before]);
   if (patch.length === 0) return html`<p class="placeholder">Nothing differs.</p>`;
-  const old = before === undefined ? [] : oldValues(patch, before);
   return html`<ul class="diff">
     ${patch.slice(0, MOST).map(({ op, path, value }, i) => html`<li key=${i} class=${op}>
       <span class="sign" aria-hidden="true">${SIGNS[op] ?? "?"}</span>
-      <span class="path name"><span class="vh">${op} </span>${path || "/"}</span>
-      <span class="values">${old[i] !== undefined && html`<del>${text(old[i])}</del>`}${op !== "remove" && html`<ins>${text(value)}</ins>`}</span>
+      <span class="path name" title=${path}><span class="vh">${op} </span>${keysOf(path).join(" / ") || "all of it"}</span>
+      <span class="values">${old[i] !== undefined && html`<del>${shown(old[i])}</del>`}${op !== "remove" && html`<ins>${shown(value)}</ins>`}</span>
     </li>`)}
     ${patch.length > MOST && html`<li class="more">and ${count(patch.length - MOST)} more</li>`}
   </ul>`;

@@ -20,6 +20,9 @@ const SENTENCES = {
   "check.changed": ({ from, was_stale, message }) => [`from ${was_stale ? "stale" : from}`, message],
   "gate.refused": ({ blocking, blocking_count }) => [
     blocking?.[0] && `${blocking[0].name}: ${blocking[0].message}`, blocking_count > 1 && `and ${blocking_count - 1} more`],
+  "maintenance_window.created": ({ config }) => [config.comment, config.created_by && `by ${config.created_by}`],
+  "threshold.updated": ({ config }) => [config.enabled === false ? "switched off" : ""],
+  "maintenance_window.updated": ({ config }) => [config.enabled === false ? "switched off" : "", config.comment],
   "limiter.penalized": ({ retry_after_seconds, actor, reason }) => [
     retry_after_seconds !== undefined && `everybody waits ${retry_after_seconds} s`, actor && `by ${actor}`, reason],
 };
@@ -55,7 +58,7 @@ export function EventList({ events, empty = "Nothing has happened yet." }) {
       const state = outcome(event);
       return html`<li key=${event.id}>
         <${At} at=${event.at} />
-        <span class="kind">${words(event.kind)}</span>
+        <span class="kind">${words(event.kind).replace(".", " ")}</span>
         <span class="name">${href ? html`<a href=${href}>${title(event)}</a>` : title(event)}</span>
         <span class="outcome">${state && html`<${State} state=${state} />`}</span>
         <span class="said">${sentence(event)}</span>

@@ -1,6 +1,7 @@
 // Lines over time, drawn by uPlot, which is loaded when the first plot is.
 
 import { html, useEffect, useRef, useState } from "../html.js";
+import { number } from "../format.js";
 import { theme } from "../themes.js";
 import { useStore } from "../store.js";
 import { clock } from "../time.js";
@@ -49,6 +50,11 @@ function columns(names, points) {
   return [points.map(([time]) => time), ...names.map((_, i) => points.map(([, values]) => values[i]))];
 }
 
+/** A line of a few values is not seen without its points. */
+const isShort = ({ data: [times] }) => times.length < 4;
+/** Where nobody points at, the legend says the last value. */
+const latest = (plot, value, line) => number(value ?? plot.data[line].at(-1));
+
 function options(names, width) {
   const style = getComputedStyle(document.documentElement);
   // A variable may be light-dark(): what it is in this theme is known once it is somebody's colour.
@@ -59,11 +65,11 @@ function options(names, width) {
     return getComputedStyle(probe).color;
   };
   const axis = { stroke: colour("--muted"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line"), width: 1 }, font: `12px ${style.getPropertyValue("--font")}` };
-  const series = names.map((name, i) => ({ label: name, stroke: colour(`--series-${i + 1}`), dash: DASHES[i], width: 1.5, spanGaps: true, points: { show: false } }));
+  const series = names.map((name, i) => ({ label: name, stroke: colour(`--series-${i + 1}`), dash: DASHES[i], width: 1.5, spanGaps: true, points: { show: isShort }, value: latest }));
   probe.remove();
   // A single sample has no span of its own.
   const x = { range: ({ data: [times] }) => (times.length ? [Math.min(times[0], times.at(-1) - LEAST_SECONDS), times.at(-1)] : [0, 1]) };
   const time = { ...axis, space: 90, values: (_, splits) => splits.map((seconds) => clock(seconds * 1000)) };
-  const when = { value: (_, seconds) => (seconds === null ? "–" : clock(seconds * 1000)) };
+  const when = { value: (plot, seconds) => clock((seconds ?? plot.data[0].at(-1) ?? 0) * 1000) };
   return { width, height: HEIGHT, scales: { x }, series: [when, ...series], axes: [time, { ...axis, size: 64 }], legend: { show: names.length > 1 || names[0] !== "" } };
 }

@@ -7,6 +7,7 @@ import { labels, number } from "../format.js";
 import { AlertActions } from "../parts/alert-actions.js";
 import { Facts, Failure, Heading, Panel, State } from "../parts/basics.js";
 import { EventList } from "../parts/event-list.js";
+import { isOwn } from "../problems.js";
 import { alerts } from "../resources.js";
 import { linkTo } from "../router.js";
 import { At, Since } from "../time.js";
@@ -34,9 +35,9 @@ export function AlertDetail({ parts: [, id] }) {
     </${Panel}>
     <div class="columns">
       <${Panel} title="What"><${Facts} facts=${[
-        ["Value", number(alert.value)],
-        ["Threshold", alert.details.threshold === null ? null : `${alert.details.comparison} ${number(alert.details.threshold)}`],
-        ["Rule", alert.threshold_id], ["Labels", labels(alert.labels) || "none"],
+        ["Value", isOwn(alert.metric_name) ? null : number(alert.value)],
+        ["Threshold", isOwn(alert.metric_name) || alert.details.threshold === null ? null : `${alert.details.comparison} ${number(alert.details.threshold)}`],
+        ["Rule", alert.threshold_id && html`<a class="name" href=${linkTo("threshold", alert.threshold_id)}>${alert.threshold_id}</a>`], ["Labels", labels(alert.labels) || "none"],
         ["Comes from", alert.source === "external" ? "outside" : "a threshold"],
         ["Began", html`<${At} at=${alert.started_at} />`],
         ["Resolved", alert.resolved_at && html`<${At} at=${alert.resolved_at} />`],
@@ -56,7 +57,7 @@ const SUBJECTS = ["breaker", "check", "schedule", "backup"];
 
 /** What the board says about itself has a view. */
 function subject(alert) {
-  if (!alert.metric_name.startsWith("fuseboard_")) return null;
+  if (!isOwn(alert.metric_name)) return null;
   const label = SUBJECTS.find((name) => alert.labels[name]);
   return label && html`<a href=${linkTo(label, alert.labels[label])}>${label} ${alert.labels[label]}</a>`;
 }

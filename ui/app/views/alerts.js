@@ -7,7 +7,7 @@ import { labels, number, plural } from "../format.js";
 import { listen } from "../live.js";
 import { Choice, Failure, Heading, Panel, Placeholder, State, Table } from "../parts/basics.js";
 import { AlertActions, AlertTags } from "../parts/alert-actions.js";
-import { isQuiet } from "../problems.js";
+import { isOwn, isQuiet } from "../problems.js";
 import { alerts } from "../resources.js";
 import { linkTo, setSearch } from "../router.js";
 import { At, Since, span } from "../time.js";
@@ -35,14 +35,14 @@ export function Alerts({ search }) {
 
 /** Those that are over, a page at a time. */
 function History({ level }) {
-  const [known, , load] = usePages("/v1/alerts", { state: "resolved", level: level === "all" ? "" : level, limit: 50 });
+  const { known, load, renew } = usePages("/v1/alerts", { state: "resolved", level: level === "all" ? "" : level, limit: 50 });
   useEffect(() => {
     load();
-    return listen({ event: ({ kind }) => kind === "alert.resolved" && load(), anew: () => load() });
+    return listen({ event: ({ kind }) => kind === "alert.resolved" && renew(), anew: renew });
   }, [level]);
   return html`<${Panel} title="Resolved" className="flush">
     <${Failure} error=${known.error} />
-    ${known.items?.length === 0 && html`<p class="placeholder">Nothing has been resolved yet.</p>`}
+    ${known.items?.length === 0 && html`<p class="placeholder">${level === "all" ? "Nothing has been resolved yet." : "No alert of this level has been resolved."}</p>`}
     ${known.items?.length > 0 && html`<${Table} label="Resolved alerts" columns=${RESOLVED} rows=${known.items} rowKey=${({ id }) => id} most=${Infinity} />`}
     ${known.next && html`<p class="placeholder"><button type="button" class="button" onClick=${() => load(known.next)}>Older ones</button></p>`}
   </${Panel}>`;
@@ -55,7 +55,7 @@ const FIRING = [
   ["Level", ({ level }) => html`<${State} state=${level} />`, "nowrap"],
   ["Alert", what, "name"],
   ["Message", (alert) => html`${alert.message}<${AlertTags} alert=${alert} />`, "wide"],
-  ["Value", ({ value }) => number(value), "number"],
+  ["Value", ({ metric_name: metric, value }) => !isOwn(metric) && number(value), "number"],
   ["For", ({ started_at: since }) => html`<${Since} at=${since} />`, "nowrap"],
   ["", (alert) => html`<${AlertActions} alert=${alert} />`, "acts"],
 ];

@@ -1,7 +1,7 @@
 // One backup: its documents, whether it is whole, what differs, who restored it.
 
 import { useAnswer } from "../answer.js";
-import { all, at, get, post, query, send } from "../api.js";
+import { all, at, get, getText, post, query, send } from "../api.js";
 import { useCollection } from "../collection.js";
 import { html } from "../html.js";
 import { bytes, labels } from "../format.js";
@@ -108,9 +108,9 @@ const SMALL = 1 << 20;
 function Differences({ from, to }) {
   const { answer, error } = useAnswer(async () => {
     const [patch, { size_bytes: size }] = await Promise.all([
-      get(query(at("/v1/backups", from, "diff"), { against: to })), get(at("/v1/backups", from)),
+      getText(query(at("/v1/backups", from, "diff"), { against: to })), get(at("/v1/backups", from)),
     ]);
-    return { patch, before: size > SMALL ? undefined : await get(at("/v1/backups", from, "data")) };
+    return { patch, before: size > SMALL ? undefined : await getText(at("/v1/backups", from, "data")) };
   }, [from, to]);
   if (error) return html`<div class="padded"><${Failure} error=${error} /></div>`;
   if (!answer) return html`<p class="placeholder" aria-busy="true">Comparing…</p>`;

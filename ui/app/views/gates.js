@@ -35,7 +35,7 @@ function Gate({ gate }) {
   ].filter(Boolean).join("; ");
   return html`<${Panel} className=${verdict.allowed ? "" : "is-bad"}>
     <div class="heading"><h2 class="name">${name}</h2>
-      <${State} state=${verdict.allowed ? "open" : "closed"} tone=${verdict.allowed ? "good" : "bad"} text=${verdict.allowed ? "lets pass" : "closed"} /></div>
+      <${State} state=${verdict.allowed ? "open" : "closed"} tone=${verdict.allowed ? "good" : "bad"} text=${verdict.allowed ? "lets pass" : "refuses"} /></div>
     ${config.description && html`<p>${config.description}</p>`}
     ${verdict.blocking.length > 0 && html`<ul class="blocking">${verdict.blocking.map((one) => html`<li key=${`${one.kind} ${one.name}`}>
       <${State} state=${one.status} /> <span class="kind">${one.kind}</span>${" "}

@@ -3,6 +3,7 @@
 import { at, get } from "../api.js";
 import { html, useEffect, useState } from "../html.js";
 import { count, labels, matches, number } from "../format.js";
+import { every } from "../pace.js";
 import { Choice, Failure, Filter, Heading, MOST_ROWS, Panel, Rest, Table } from "../parts/basics.js";
 import { Plot } from "../parts/plot.js";
 import { setSearch } from "../router.js";
@@ -50,18 +51,6 @@ function useNames() {
     }
   }), []);
   return known;
-}
-
-/** Does something now and again every so often, never twice at once; returns how to stop. */
-function every(ms, work) {
-  let timer;
-  let stopped = false;
-  const round = async () => {
-    if (!document.hidden) await work();
-    if (!stopped) timer = setTimeout(round, ms);
-  };
-  round();
-  return () => { stopped = true; clearTimeout(timer); };
 }
 
 function Metric({ name }) {

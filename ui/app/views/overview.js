@@ -86,7 +86,7 @@ function Summary() {
   return html`<div class="summary">
     <${Sum} title="Breakers" href="#/breakers" counts=${tally(breakers.values(), (b) => b.state)} />
     <${Sum} title="Checks" href="#/checks" counts=${tally(checks.values(), (c) => (c.stale ? "stale" : c.status))} />
-    <${Sum} title="Gates" href="#/gates" tones=${GATE_TONES} counts=${tally(gates.values(), (g) => (g.verdict.allowed ? "lets pass" : "closed"))} />
+    <${Sum} title="Gates" href="#/gates" tones=${GATE_TONES} counts=${tally(gates.values(), (g) => (g.verdict.allowed ? "lets pass" : "refuses"))} />
     <${Sum} title="Alerts" href="#/alerts" counts=${tally(alerts.values(), (a) => a.level)} none="none fires" />
     <${Sum} title="Limiters" href="#/limiters" counts=${tally(limiters.values(), (l) => (l.blocked_seconds ? "blocked" : l.waiting ? "waiting" : "free"))} />
     <${Sum} title="Schedules" href="#/schedules" counts=${tally(schedules.values(), (s) => s.last_run?.status ?? "not run yet")}
@@ -94,8 +94,7 @@ function Summary() {
   </div>`;
 }
 
-/** A closed breaker is well, a closed gate is not. */
-const GATE_TONES = { "lets pass": "good", closed: "bad" };
+const GATE_TONES = { "lets pass": "good", refuses: "bad" };
 
 function Sum({ title, href, counts, tones = TONES, none = "none declared", foot }) {
   const sorted = [...counts].sort(([a], [b]) => (a < b ? -1 : 1));
