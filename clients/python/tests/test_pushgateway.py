@@ -27,24 +27,28 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from conftest import Server, eventually
 
 
-def samples(server: Server, job: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
-    """What the page has of a job, in both formats alike."""
-    pages = []
-    for accept, parse in (("text/plain", parse_text), ("application/openmetrics-text", parse_openmetrics)):
-        request = urllib.request.Request(f"{server.url}/metrics", headers={"Accept": accept})
-        with urllib.request.urlopen(request) as response:
-            families = list(parse(response.read().decode()))
-        names = [family.name for family in families]
-        assert len(names) == len(set(names)), accept
-        pages.append(
-            {
-                (sample.name, tuple(sorted(sample.labels.items()))): sample.value
-                for family in families
-                for sample in family.samples
-                if sample.labels.get("job") == job
-            }
-        )
-    text, openmetrics = pages
+READERS = {"text/plain": parse_text, "application/openmetrics-text": parse_openmetrics}
+Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+
+
+def page(server: Server, job: str, accept: str) -> Samples:
+    """What the page has of a job, in one of its formats."""
+    request = urllib.request.Request(f"{server.url}/metrics", headers={"Accept": accept})
+    with urllib.request.urlopen(request) as response:
+        families = list(READERS[accept](response.read().decode()))
+    names = [family.name for family in families]
+    assert len(names) == len(set(names)), accept
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in families
+        for sample in family.samples
+        if sample.labels.get("job") == job
+    }
+
+
+def samples(server: Server, job: str) -> Samples:
+    """What the page has of a job that does not change, in both formats alike."""
+    text, openmetrics = (page(server, job, accept) for accept in READERS)
     assert len(text) == len(openmetrics)
     return text
 
@@ -161,6 +165,6 @@ def test_a_group_with_a_time_goes(server: Server) -> None:
     own, _, _ = registry()
     push_to_gateway(f"{server.url}/ttl/86400", job="stays", registry=own)
     push_to_gateway(f"{server.url}/ttl/0.001", job="goes", registry=own)
-    while samples(server, "goes"):
-        pass
+    for accept in READERS:
+        eventually(lambda accept=accept: not page(server, "goes", accept))
     assert samples(server, "stays")
