@@ -27,7 +27,7 @@ pub use self::{
     external::ExternalAlert,
     restore::StoredAlerts,
     view::AlertView,
-    write::{AlertWrite, SeriesRow, add_rows},
+    write::{AlertWrite, SeriesRow, alert_row, series_rows},
 };
 pub(super) use restore::{read, restore};
 

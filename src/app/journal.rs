@@ -20,6 +20,8 @@ const RECENT: usize = 2048;
 const WAITING: usize = 10_000;
 /// Entries that may wait before alerts stop changing: half of it, so that what is decided finds room.
 pub const ALERTS_WAITING: usize = WAITING / 2;
+/// How often a group is held open for another turn of those who are ready to run.
+const TURNS: usize = 8;
 /// Ids that an unclean stop may have used without storing them are skipped at the next start.
 pub const UNCLEAN_GAP: i64 = 1_000_000;
 
@@ -230,6 +232,19 @@ impl Journal {
         self.wake.notified().await;
     }
 
+    /// Lets those who are ready to add something do so, as long as anybody does: a group costs hardly more than one entry.
+    pub async fn gathered(&self) {
+        let mut before = self.newest();
+        for _ in 0..TURNS {
+            tokio::task::yield_now().await;
+            let now = self.newest();
+            if now == before {
+                return;
+            }
+            before = now;
+        }
+    }
+
     /// Copies up to `most` entries that are not on disk yet, oldest first.
     #[must_use]
     pub fn waiting(&self, most: usize) -> Vec<Entry> {
@@ -282,3 +297,26 @@ impl Journal {
 
 /// How long the flusher waits after a failed write.
 pub const RETRY: Duration = Duration::from_millis(250);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_group_has_all_that_are_ready() {
+        let journal = Arc::new(Journal::new(0));
+        for turns in 0..4 {
+            let journal = Arc::clone(&journal);
+            tokio::spawn(async move {
+                for _ in 0..turns {
+                    tokio::task::yield_now().await;
+                }
+                journal.record_silently(AlertWrite::default());
+            });
+        }
+        journal.gathered().await;
+        assert_eq!(journal.waiting(10).len(), 4);
+        // Nobody else is waited for.
+        journal.gathered().await;
+    }
+}

@@ -168,6 +168,7 @@ async fn flush(board: Arc<Board>, stop: CancellationToken) {
             () = stop.cancelled() => return,
         }
         loop {
+            board.journal.gathered().await;
             let step = async { board.flush_journal().await.map(drop) };
             let done = supervise("journal", &board, step).await;
             if board.journal.backlog().0 == 0 {

@@ -8,7 +8,7 @@ use crate::{
     domain::{LabelSet, Name, alert::Alert},
     store::{
         StoreError,
-        sqlite::journal::{JournalRows, Place, array},
+        sqlite::journal::{JournalAlert, Rows, array},
     },
 };
 
@@ -32,17 +32,26 @@ pub struct SeriesRow {
     pub state: Option<Box<serde_json::value::RawValue>>,
 }
 
-/// Adds what they write, in the order in which they happened.
-pub fn add_rows<'a>(
-    rows: &mut JournalRows,
-    writes: impl Iterator<Item = &'a AlertWrite>,
-) -> Result<(), StoreError> {
-    let mut alerts = Vec::new();
+/// What it does to its alert, as a row.
+pub fn alert_row(write: &AlertWrite) -> Result<Option<JournalAlert>, StoreError> {
+    let Some((alert, _)) = &write.alert else { return Ok(None) };
+    let nanos = |at: jiff::Timestamp| i64::try_from(at.as_nanosecond()).unwrap_or(i64::MAX);
+    Ok(Some(JournalAlert {
+        id: alert.id,
+        metric_name: alert.metric_name.clone(),
+        threshold_id: alert.threshold_id.clone(),
+        level: alert.level.as_str(),
+        state: alert.state.as_str(),
+        started_at: nanos(alert.started_at),
+        resolved_at: alert.resolved_at.map(nanos),
+        document: serde_json::to_string(alert)?,
+    }))
+}
+
+/// Where series stand after all of them: those that are kept, and those with nothing to remember.
+pub fn series_rows<'a>(writes: impl Iterator<Item = &'a AlertWrite>) -> Result<(Rows, Rows), StoreError> {
     let mut series: HashMap<(&Name, &LabelSet), _> = HashMap::default();
     for write in writes {
-        if let Some((alert, _)) = &write.alert {
-            alerts.push(row(alert, rows.documents.add(alert)?));
-        }
         series.extend(write.series.iter().map(|row| ((&row.threshold, &row.labels), &row.state)));
     }
     let kept: Vec<_> = series
@@ -50,21 +59,5 @@ pub fn add_rows<'a>(
         .filter_map(|((threshold, labels), state)| Some((threshold, labels, state.as_ref()?)))
         .collect();
     let forgotten: Vec<_> = series.iter().filter(|(_, state)| state.is_none()).map(|(key, _)| key).collect();
-    (rows.alerts, rows.series, rows.forgotten) = (array(&alerts)?, array(&kept)?, array(&forgotten)?);
-    Ok(())
-}
-
-fn row(alert: &Alert, (from, length): Place) -> impl serde::Serialize + use<'_> {
-    let nanos = |at: jiff::Timestamp| i64::try_from(at.as_nanosecond()).unwrap_or(i64::MAX);
-    (
-        alert.id,
-        &alert.metric_name,
-        &alert.threshold_id,
-        alert.level,
-        alert.state,
-        nanos(alert.started_at),
-        alert.resolved_at.map(nanos),
-        from,
-        length,
-    )
+    Ok((array(&kept)?, array(&forgotten)?))
 }

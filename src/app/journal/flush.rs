@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::Entry;
+use super::{Entry, Event};
 use crate::{
     app::{
         Board, alerts,
@@ -16,20 +16,17 @@ use crate::{
         StoreError,
         sqlite::{
             idempotency,
-            journal::{JournalRows, array, journal_put},
+            journal::{JournalEvent, JournalRow, JournalRows, MOST, journal_put},
         },
     },
 };
-
-/// Entries written by one transaction.
-const ENTRIES: usize = 1_000;
 
 impl Board {
     /// Writes waiting events, the states of the resources that they are about and the answers that they make
     /// repeatable, as one transaction.
     pub async fn flush_journal(self: &Arc<Self>) -> Result<usize, StoreError> {
         let _turn = self.journal.turn.lock().await;
-        let entries = self.journal.waiting(ENTRIES);
+        let entries = self.journal.waiting(MOST);
         let Some(last) = entries.last().map(|entry| entry.id) else { return Ok(0) };
         let result = self.write_entries(&entries).await;
         if result.is_ok() {
@@ -97,12 +94,25 @@ impl Board {
 /// The events and what happened to alerts.
 fn journal_rows(entries: &[Entry]) -> Result<JournalRows, StoreError> {
     let mut rows = JournalRows::default();
-    let mut events = Vec::with_capacity(entries.len());
-    for event in entries.iter().filter_map(|entry| entry.event.as_deref()) {
-        let (from, length) = rows.documents.add(&event.data)?;
-        events.push((event.id, event.at, event.kind, event.resource, &event.name, from, length));
+    for entry in entries {
+        let event = entry.event.as_deref().map(event_row);
+        let alert = entry.alerts.as_deref().map(alerts::alert_row).transpose()?.flatten();
+        if event.is_some() || alert.is_some() {
+            rows.entries.push(JournalRow { event, alert });
+        }
     }
-    rows.events = array(&events)?;
-    alerts::add_rows(&mut rows, entries.iter().filter_map(|entry| entry.alerts.as_deref()))?;
+    (rows.series, rows.forgotten) =
+        alerts::series_rows(entries.iter().filter_map(|entry| entry.alerts.as_deref()))?;
     Ok(rows)
+}
+
+fn event_row(event: &Event) -> JournalEvent {
+    JournalEvent {
+        id: event.id,
+        at: event.at.to_string(),
+        kind: event.kind,
+        resource: event.resource,
+        name: event.name.to_string(),
+        data: event.data.get().to_owned(),
+    }
 }
