@@ -7,8 +7,8 @@ use foldhash::HashMap;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::AppError;
-use crate::domain::Time;
+use super::{AppError, Board};
+use crate::{domain::Time, store::sqlite::idempotency::answer_get};
 
 /// Answers remembered in memory.
 const CAPACITY: usize = 65_536;
@@ -25,6 +25,13 @@ pub struct IdempotencyKey {
     pub key: Arc<str>,
     /// Hash of method, path and body.
     pub fingerprint: [u8; 32],
+}
+
+impl IdempotencyKey {
+    /// Whether the request of that hash was the same.
+    fn check(&self, fingerprint: &[u8]) -> Result<(), AppError> {
+        if *fingerprint == self.fingerprint { Ok(()) } else { Err(AppError::IdempotencyMismatch) }
+    }
 }
 
 /// An answer with its key.
@@ -121,9 +128,7 @@ impl Answers {
         let mut inner = self.inner.lock();
         inner.evict(now);
         if let Some(slot) = inner.slots.get(&key.key) {
-            if slot.fingerprint != key.fingerprint {
-                return Err(AppError::IdempotencyMismatch);
-            }
+            key.check(&slot.fingerprint)?;
             return Ok(Err(slot.answer.clone()));
         }
         let (send, answer) = watch::channel(None);
@@ -131,6 +136,23 @@ impl Answers {
         inner.slots.insert(Arc::clone(&key_text), Slot { fingerprint: key.fingerprint, since: now, answer });
         inner.order.push_back((now, Arc::clone(&key_text)));
         Ok(Ok(Ticket { key: key_text, slot: Some(send), answers: Arc::clone(self) }))
+    }
+}
+
+impl Board {
+    /// The answer of a request that was done before, maybe by a process before this one. One whose effect has not reached
+    /// the disk yet, which its client was told, is waited for.
+    pub async fn answer_before(&self, key: &IdempotencyKey) -> Result<Option<Answer>, AppError> {
+        // In this order: an answer that leaves the journal is in the store by then.
+        if let Some((id, stored)) = self.journal.answer_waiting(&key.key) {
+            key.check(&stored.key.fingerprint)?;
+            self.journal.durable(id).await?;
+            return Ok(Some(stored.answer));
+        }
+        let Some(stored) = answer_get(&self.store.readers, &key.key).await? else { return Ok(None) };
+        key.check(&stored.fingerprint)?;
+        let status = u16::try_from(stored.status).unwrap_or(200);
+        Ok(Some(Answer { status, body: stored.body.into() }))
     }
 }
 

@@ -251,6 +251,15 @@ impl Journal {
         self.inner.lock().waiting.iter().take(most).cloned().collect()
     }
 
+    /// The answer of a request that was done already and is not on disk yet, and its place: whoever repeats the request
+    /// waits for that.
+    #[must_use]
+    pub fn answer_waiting(&self, key: &str) -> Option<(i64, StoredAnswer)> {
+        let inner = self.inner.lock();
+        let answers = inner.waiting.iter().rev().filter_map(|entry| Some((entry.id, entry.answer.as_ref()?)));
+        answers.into_iter().find(|(_, stored)| &*stored.key.key == key).map(|(id, stored)| (id, stored.clone()))
+    }
+
     /// How many entries are not on disk yet, and how many were lost to a disk that took none.
     #[must_use]
     pub fn backlog(&self) -> (usize, u64) {

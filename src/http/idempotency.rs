@@ -21,7 +21,6 @@ use crate::{
         idempotency::{Answer, IdempotencyKey, MAX_KEY, Turn},
         tokens::Caller,
     },
-    store::sqlite::idempotency::answer_get,
 };
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -98,12 +97,7 @@ impl Once {
             Turn::Repeat(answer) => return Ok(replay(answer)),
             Turn::First(ticket) => ticket,
         };
-        if let Some(stored) = answer_get(&state.board.store.readers, &key.key).await? {
-            if stored.fingerprint != key.fingerprint {
-                return Err(AppError::IdempotencyMismatch.into());
-            }
-            let status = u16::try_from(stored.status).unwrap_or(200);
-            let answer = Answer { status, body: stored.body.into() };
+        if let Some(answer) = state.board.answer_before(&key).await? {
             ticket.answer(answer.clone());
             return Ok(replay(answer));
         }

@@ -190,6 +190,28 @@ async fn a_disk_that_takes_no_more_is_survived_and_so_is_its_log() {
 }
 
 #[tokio::test]
+async fn a_change_that_is_asked_for_again_until_the_disk_takes_it_happens_once() {
+    let board = Board::start();
+    keep(&board).await;
+    let force = async |board: &Board| {
+        let body = json!({ "target": "forced_open", "reason": "the upstream is down" });
+        let url = format!("{}/v1/breakers/kept/state", board.server.url);
+        board.http.post(url).header("Idempotency-Key", "once").json(&body).send().await.unwrap()
+    };
+    board.may_write(false);
+    for _ in 0..3 {
+        assert_problem(force(&board).await, 503, "storage_unavailable", "not on disk").await;
+    }
+    board.may_write(true);
+    eventually("the answer", async || force(&board).await.status() == 200).await;
+    let board = board.crash();
+    let again = force(&board).await;
+    assert_eq!((again.status(), &again.headers()["idempotency-replayed"] == "true"), (StatusCode::OK, true));
+    let history = board.text("/v1/breakers/kept/transitions").await;
+    assert_eq!(history.matches("the upstream is down").count(), 1, "{history}");
+}
+
+#[tokio::test]
 async fn a_hard_limit_holds_while_nothing_can_be_written() {
     for crashes in [false, true] {
         let board = Board::start();
