@@ -256,8 +256,10 @@ impl Journal {
     #[must_use]
     pub fn answer_waiting(&self, key: &str) -> Option<(i64, StoredAnswer)> {
         let inner = self.inner.lock();
-        let answers = inner.waiting.iter().rev().filter_map(|entry| Some((entry.id, entry.answer.as_ref()?)));
-        answers.into_iter().find(|(_, stored)| &*stored.key.key == key).map(|(id, stored)| (id, stored.clone()))
+        inner.waiting.iter().rev().find_map(|entry| {
+            let stored = entry.answer.as_ref().filter(|stored| &*stored.key.key == key)?;
+            Some((entry.id, stored.clone()))
+        })
     }
 
     /// How many entries are not on disk yet, and how many were lost to a disk that took none.

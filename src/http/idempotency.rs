@@ -15,12 +15,10 @@ use super::{
     json::json_response,
     problem::{Code, Problem},
 };
-use crate::{
-    app::{
-        AppError,
-        idempotency::{Answer, IdempotencyKey, MAX_KEY, Turn},
-        tokens::Caller,
-    },
+use crate::app::{
+    AppError,
+    idempotency::{Answer, IdempotencyKey, MAX_KEY, Turn},
+    tokens::Caller,
 };
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
