@@ -84,8 +84,10 @@ async fn backup_create(
     let new = NewBackup { backup_type, labels, pinned, actor, at, origin: Origin::Request };
     // What tells apart two requests with the same key: the documents, and everything else.
     let same = Bytes::from([&received.sha256[..], &received.envelope].concat());
-    let work = |key| async { state.board.backup_create(received, new, key).await.map(|(_, answer)| answer) };
-    once.run_durable(&state, &same, work).await
+    once.run_durable(&state, &same, |board, key| async move {
+        board.backup_create(received, new, key).await.map(|(_, answer)| answer)
+    })
+    .await
 }
 
 /// Which backups.

@@ -121,13 +121,16 @@ async fn breaker_state_set(
     let change = StateChange {
         target: ask.target,
         ttl: ask.ttl_seconds.map(Seconds::get),
-        actor: actor(ask.actor.as_ref(), caller.as_ref())?,
-        reason: bounded("reason", ask.reason.as_ref())?.unwrap_or_default(),
+        actor: actor(ask.actor.as_ref(), caller.as_ref())?.to_owned(),
+        reason: bounded("reason", ask.reason.as_ref())?.unwrap_or_default().to_owned(),
     };
     if change.ttl.is_some_and(|ttl| ttl.is_zero()) {
         return Err(Problem::invalid("ttl_seconds", "must be more than 0"));
     }
-    once.run_durable(&state, &body.0, |key| state.board.breaker_state_set(name.as_str(), change, key)).await
+    once.run_durable(&state, &body.0, |board, key| async move {
+        board.breaker_state_set(name.as_str(), change, key).await
+    })
+    .await
 }
 
 /// A manual reset.
@@ -157,10 +160,12 @@ async fn breaker_reset(
     body: JsonBytes,
 ) -> Result<Response, Problem> {
     let ask: ResetBody<'_> = body.parse_or_empty()?;
-    let actor = actor(ask.actor.as_ref(), caller.as_ref())?;
-    let reason = bounded("reason", ask.reason.as_ref())?.unwrap_or_default();
-    once.run_durable(&state, &body.0, |key| state.board.breaker_reset(name.as_str(), actor, reason, key))
-        .await
+    let actor = actor(ask.actor.as_ref(), caller.as_ref())?.to_owned();
+    let reason = bounded("reason", ask.reason.as_ref())?.unwrap_or_default().to_owned();
+    once.run_durable(&state, &body.0, |board, key| async move {
+        board.breaker_reset(name.as_str(), &actor, &reason, key).await
+    })
+    .await
 }
 
 /// The history of a breaker, newest first.

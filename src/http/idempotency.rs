@@ -1,6 +1,6 @@
 //! `Idempotency-Key`: a repeated request gets the first answer again.
 
-use std::future::Future;
+use std::{future::Future, sync::Arc};
 
 use axum::{
     extract::FromRequestParts,
@@ -16,7 +16,7 @@ use super::{
     problem::{Code, Problem},
 };
 use crate::app::{
-    AppError,
+    AppError, Board,
     idempotency::{Answer, IdempotencyKey, MAX_KEY, Turn},
     tokens::Caller,
 };
@@ -83,13 +83,15 @@ impl Once {
         Ok(Response::from_parts(parts, body.into()))
     }
 
-    /// Does `work` unless it has been done, also before a restart. `work` stores its answer with its effect.
+    /// Does `work` unless it has been done, also before a restart. `work` stores its answer with its effect. Once begun it goes
+    /// on without its client: what is on its way to the disk cannot be called back, so its key must not be free before.
     pub async fn run_durable<W, F>(self, state: &AppState, body: &Bytes, work: W) -> Result<Response, Problem>
     where
-        W: FnOnce(Option<IdempotencyKey>) -> F,
-        F: Future<Output = Result<Answer, AppError>>,
+        W: FnOnce(Arc<Board>, Option<IdempotencyKey>) -> F,
+        F: Future<Output = Result<Answer, AppError>> + Send + 'static,
     {
-        let Some(keyed) = self.0 else { return Ok(fresh(work(None).await?)) };
+        let board = Arc::clone(&state.board);
+        let Some(keyed) = self.0 else { return Ok(fresh(work(board, None).await?)) };
         let key = keyed.with(body);
         let ticket = match state.board.answers.turn(&key, state.board.clock.now()).await? {
             Turn::Repeat(answer) => return Ok(replay(answer)),
@@ -99,9 +101,13 @@ impl Once {
             ticket.answer(answer.clone());
             return Ok(replay(answer));
         }
-        let answer = work(Some(key)).await?;
-        ticket.answer(answer.clone());
-        Ok(fresh(answer))
+        let work = work(board, Some(key));
+        let done = tokio::spawn(async move {
+            let answer = work.await?;
+            ticket.answer(answer.clone());
+            Ok::<_, AppError>(answer)
+        });
+        Ok(fresh(done.await.map_err(|e| Problem::new(Code::InternalError, e.to_string()))??))
     }
 }
 

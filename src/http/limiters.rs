@@ -177,11 +177,11 @@ async fn limiter_penalize(
     body: JsonBytes,
 ) -> Result<Response, Problem> {
     let ask: PenalizeBody<'_> = body.parse()?;
-    let actor = actor(ask.actor.as_ref(), caller.as_ref())?;
-    let reason = bounded("reason", ask.reason.as_ref())?.unwrap_or_default();
+    let actor = actor(ask.actor.as_ref(), caller.as_ref())?.to_owned();
+    let reason = bounded("reason", ask.reason.as_ref())?.unwrap_or_default().to_owned();
     let span = ask.retry_after_seconds.get();
-    once.run_durable(&state, &body.0, |key| {
-        state.board.limiter_penalize(name.as_str(), span, actor, reason, key)
+    once.run_durable(&state, &body.0, |board, key| async move {
+        board.limiter_penalize(name.as_str(), span, &actor, &reason, key).await
     })
     .await
 }

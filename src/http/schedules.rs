@@ -141,8 +141,12 @@ async fn schedule_run(
     }
     let given = bounded("actor", ask.actor.as_ref())?;
     let actor = given.or(caller.as_ref().map(|caller| &*caller.0.name)).map(str::to_owned);
-    let begun =
-        once.run_durable(&state, &body.0, |key| state.board.schedule_run(name.as_str(), actor, key)).await?;
+    let schedule = name.clone();
+    let begun = once
+        .run_durable(&state, &body.0, |board, key| async move {
+            board.schedule_run(schedule.as_str(), actor, key).await
+        })
+        .await?;
     if patience.is_zero() {
         return Ok(begun);
     }

@@ -129,7 +129,8 @@ async fn silence_create(
 ) -> Result<Response, Problem> {
     let ask: SilenceBody = body.parse()?;
     let draft = ask.draft(state.board.clock.wall(), caller.as_ref().map(|caller| &caller.0))?;
-    once.run_durable(&state, &body.0, |key| state.board.silence_create(draft, key)).await
+    once.run_durable(&state, &body.0, |board, key| async move { board.silence_create(draft, key).await })
+        .await
 }
 
 /// One silence.

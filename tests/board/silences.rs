@@ -1,9 +1,12 @@
 //! Silences: made, seen, ended, kept for a while.
 
-use reqwest::Method;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::{TestServer, assert_problem};
+use crate::{
+    raw::eventually,
+    support::{TestServer, assert_problem},
+};
 
 async fn create(board: &TestServer, body: Value) -> Value {
     let (status, view) = board.ask(Method::POST, "/v1/silences", Some(body)).await;
@@ -86,6 +89,41 @@ async fn the_same_key_makes_one_silence() {
     let first: Value = post().send().await.unwrap().json().await.unwrap();
     let second: Value = post().send().await.unwrap().json().await.unwrap();
     assert_eq!(first, second);
+    assert_eq!(board.get("/v1/silences").await["items"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_and_asks_again_makes_one_silence() {
+    let board = TestServer::start().await;
+    let post = || {
+        let url = format!("{}/v1/silences", board.url);
+        let body = json!({ "matchers": ["a=b"], "duration_seconds": 60 });
+        // A connection of its own, which ends with the request.
+        reqwest::Client::new().post(url).header("idempotency-key", "once").json(&body).send()
+    };
+    let writer = &board.board.store.writer;
+    let (open, gate) = tokio::sync::oneshot::channel::<()>();
+    let slow = writer.submit(
+        |_| {
+            Box::pin(async move {
+                drop(gate.await);
+                Ok(())
+            })
+        },
+        |()| (),
+    );
+    let first = tokio::spawn(post());
+    eventually("the silence on its way to the disk", async || writer.health().depth() == 2).await;
+    first.abort();
+    assert!(first.await.unwrap_err().is_cancelled());
+    let second = tokio::spawn(post());
+    open.send(()).unwrap();
+    slow.unwrap().await.unwrap().unwrap();
+    let answer = second.await.unwrap().unwrap();
+    assert_eq!(
+        (answer.status(), &answer.headers()["idempotency-replayed"] == "true"),
+        (StatusCode::CREATED, true)
+    );
     assert_eq!(board.get("/v1/silences").await["items"].as_array().unwrap().len(), 1);
 }
 

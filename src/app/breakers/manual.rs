@@ -15,16 +15,16 @@ use crate::{
 };
 
 /// A manual change of state.
-#[derive(Clone, Copy, Debug)]
-pub struct StateChange<'a> {
+#[derive(Clone, Debug)]
+pub struct StateChange {
     /// The state to go to.
     pub target: StateName,
     /// For overrides: when the state before returns.
     pub ttl: Option<Duration>,
     /// Who asked.
-    pub actor: &'a str,
+    pub actor: String,
     /// Why.
-    pub reason: &'a str,
+    pub reason: String,
 }
 
 impl Board {
@@ -32,19 +32,17 @@ impl Board {
     pub async fn breaker_state_set(
         &self,
         name: &str,
-        change: StateChange<'_>,
+        change: StateChange,
         key: Option<IdempotencyKey>,
     ) -> Result<Answer, AppError> {
         self.manual(name, key, |breaker, now, journal| {
-            breaker.set_state(now, change.target, change.ttl, change.actor, change.reason, journal).map_err(
-                |refusal| match refusal {
-                    SetStateError::IllegalTransition { from, to } => AppError::IllegalTransition { from, to },
-                    SetStateError::TtlNotAllowed => AppError::invalid(
-                        "ttl_seconds",
-                        "applies only to forced_open, disabled and metrics_only",
-                    ),
-                },
-            )
+            let StateChange { target, ttl, actor, reason } = &change;
+            breaker.set_state(now, *target, *ttl, actor, reason, journal).map_err(|refusal| match refusal {
+                SetStateError::IllegalTransition { from, to } => AppError::IllegalTransition { from, to },
+                SetStateError::TtlNotAllowed => {
+                    AppError::invalid("ttl_seconds", "applies only to forced_open, disabled and metrics_only")
+                }
+            })
         })
         .await
     }
