@@ -50,9 +50,9 @@ enum Command {
     /// List, show and declare receivers of notifications of a running server, and test them
     Receiver(cli::receiver::ReceiverArgs),
     /// List, show and declare routes of a running server: who is told of which alerts
-    Route(cli::route::RouteArgs),
+    Route(cli::definition::ResourceArgs),
     /// List, show and declare maintenance windows of a running server: when nobody is told
-    MaintenanceWindow(cli::maintenance_window::MaintenanceWindowArgs),
+    MaintenanceWindow(cli::definition::ResourceArgs),
     /// List what a running server has told its receivers, and try again what failed
     Notification(cli::notification::NotificationArgs),
     /// List, show and declare schedules of a running server and their runs, and run them now
@@ -60,7 +60,7 @@ enum Command {
     /// Store documents on a running server, and get them back
     Backup(Box<cli::backup::BackupArgs>),
     /// List, show and declare which backups a running server keeps
-    Retention(cli::retention::RetentionArgs),
+    Retention(cli::definition::ResourceArgs),
     /// Push numbers to a running server, and list, show and delete what was pushed
     Metrics(cli::metrics::MetricsArgs),
     /// Print what happened on a running server, and follow what happens

@@ -1,13 +1,16 @@
 //! Declaring and deleting what has a name: the same for every kind of resource.
 
-use std::io::Read;
+use std::{io::Read, process::ExitCode};
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use fuseboard::domain::Name;
 use reqwest::Method;
 use serde_json::{Map, Value};
 
-use super::{api::Api, document, name, print, say};
+use super::{
+    api::{self, Api, ApiArgs},
+    document, name, print, say,
+};
 
 /// What is done to a definition.
 #[derive(Debug, Subcommand)]
@@ -52,7 +55,29 @@ impl Definition {
     }
 }
 
-/// What is done to the resources of a kind that has no more to it than its configuration.
+/// Flags of a command for resources of a kind that has no more to it than its configuration.
+#[derive(Debug, Args)]
+pub struct ResourceArgs {
+    #[command(flatten)]
+    api: ApiArgs,
+    /// Print the server's JSON
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    action: Resource,
+}
+
+impl ResourceArgs {
+    /// Does it to the resources below `path`; `rendered` makes a table of them.
+    pub fn run(&self, path: &str, rendered: impl Fn(&[Value]) -> String) -> ExitCode {
+        api::run(&self.api, async |api| {
+            self.action.run(&api, path, self.json, rendered).await?;
+            Ok(ExitCode::SUCCESS)
+        })
+    }
+}
+
+/// What is done to such resources.
 #[derive(Debug, Subcommand)]
 pub enum Resource {
     /// List them

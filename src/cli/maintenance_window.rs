@@ -2,34 +2,17 @@
 
 use std::process::ExitCode;
 
-use clap::Args;
 use serde_json::Value;
 
 use super::{
-    api::{self, ApiArgs},
-    definition::Resource,
+    definition::ResourceArgs,
     items,
     table::{Cell, Paint, is_colourful, table},
 };
 
-/// Flags of `fuseboard maintenance-window`.
-#[derive(Debug, Args)]
-pub struct MaintenanceWindowArgs {
-    #[command(flatten)]
-    api: ApiArgs,
-    /// Print the server's JSON
-    #[arg(long, global = true)]
-    json: bool,
-    #[command(subcommand)]
-    action: Resource,
-}
-
 /// Does it.
-pub fn run(args: &MaintenanceWindowArgs) -> ExitCode {
-    api::run(&args.api, async |api| {
-        args.action.run(&api, "/v1/maintenance-windows", args.json, rendered).await?;
-        Ok(ExitCode::SUCCESS)
-    })
+pub fn run(args: &ResourceArgs) -> ExitCode {
+    args.run("/v1/maintenance-windows", rendered)
 }
 
 fn rendered(windows: &[Value]) -> String {

@@ -2,33 +2,16 @@
 
 use std::process::ExitCode;
 
-use clap::Args;
 use serde_json::Value;
 
 use super::{
-    api::{self, ApiArgs},
-    definition::Resource,
+    definition::ResourceArgs,
     table::{Cell, is_colourful, table},
 };
 
-/// Flags of `fuseboard retention`.
-#[derive(Debug, Args)]
-pub struct RetentionArgs {
-    #[command(flatten)]
-    api: ApiArgs,
-    /// Print the server's JSON
-    #[arg(long, global = true)]
-    json: bool,
-    #[command(subcommand)]
-    action: Resource,
-}
-
 /// Does it.
-pub fn run(args: &RetentionArgs) -> ExitCode {
-    api::run(&args.api, async |api| {
-        args.action.run(&api, "/v1/retention", args.json, rendered).await?;
-        Ok(ExitCode::SUCCESS)
-    })
+pub fn run(args: &ResourceArgs) -> ExitCode {
+    args.run("/v1/retention", rendered)
 }
 
 fn rendered(rules: &[Value]) -> String {

@@ -2,34 +2,17 @@
 
 use std::process::ExitCode;
 
-use clap::Args;
 use serde_json::Value;
 
 use super::{
-    api::{self, ApiArgs},
-    definition::Resource,
+    definition::ResourceArgs,
     items,
     table::{Cell, Paint, is_colourful, table},
 };
 
-/// Flags of `fuseboard route`.
-#[derive(Debug, Args)]
-pub struct RouteArgs {
-    #[command(flatten)]
-    api: ApiArgs,
-    /// Print the server's JSON
-    #[arg(long, global = true)]
-    json: bool,
-    #[command(subcommand)]
-    action: Resource,
-}
-
 /// Does it.
-pub fn run(args: &RouteArgs) -> ExitCode {
-    api::run(&args.api, async |api| {
-        args.action.run(&api, "/v1/routes", args.json, rendered).await?;
-        Ok(ExitCode::SUCCESS)
-    })
+pub fn run(args: &ResourceArgs) -> ExitCode {
+    args.run("/v1/routes", rendered)
 }
 
 fn rendered(routes: &[Value]) -> String {
