@@ -17,7 +17,7 @@ use super::{
     breakers::BreakerCell,
     call_table::Call,
     definitions::{Resource, not_found},
-    limiters::{LimiterCell, Marks, refusal},
+    limiters::{LimiterCell, Marks, pause, refusal},
 };
 use crate::domain::{
     Name, Time, Tokens,
@@ -82,6 +82,7 @@ impl Board {
         mut targets: CallTargets,
         marks: &mut Marks,
     ) -> Result<CallDecision, AppError> {
+        self.beat();
         if self.calls.len() >= self.limits.max_calls_in_flight {
             return Err(AppError::Overloaded { retry_after: Duration::from_secs(1) });
         }
@@ -203,7 +204,9 @@ fn agree(
 impl CallDecision {
     fn undecided(locked: &mut [(MutexGuard<'_, Limiter>, Tokens)], now: Time) -> Self {
         let (mut fallback_share, mut fallback_permits) = (None, None);
+        let mut fallback_after = Duration::ZERO;
         for (limiter, _) in locked {
+            fallback_after = fallback_after.max(limiter.fallback_after(now));
             let share = limiter.fallback_share(now);
             let least: &mut Option<f64> = match limiter.config().algorithm() {
                 LimiterAlgorithm::Concurrency => &mut fallback_permits,
@@ -221,6 +224,7 @@ impl CallDecision {
             retry_after_seconds: None,
             fallback_share,
             fallback_permits,
+            fallback_after_seconds: pause(fallback_after),
             outcomes: Vec::new(),
         }
     }

@@ -15,7 +15,7 @@ use parking_lot::{Mutex, MutexGuard};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-pub use self::leases::{LeaseAsk, Leased, Released, Renewal, Renewed};
+pub use self::leases::{LeaseAsk, Leased, Released, Renewal, Renewed, Spent};
 use super::{
     AppError, Board, Limits,
     calls::DenyReason,
@@ -180,6 +180,9 @@ pub struct Acquired {
     /// Tokens per second that this client may spend on its own while it cannot reach the server; for `concurrency`, calls
     /// at once.
     pub fallback_share: Option<f64>,
+    /// How long it keeps still before it does so: until then what others were granted may still count. Absent if not at all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fallback_after_seconds: Option<f64>,
     /// Why it was refused: `rate_limited` or `concurrency_full`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<DenyReason>,
@@ -204,6 +207,7 @@ impl Board {
         client: Option<&str>,
         marks: &mut Marks,
     ) -> Result<Acquired, AppError> {
+        self.beat();
         let now = self.clock.now();
         let client = self.clients.identify(client);
         let mut limiter = cell.lock(self);
@@ -222,6 +226,7 @@ impl Board {
             wait_seconds: None,
             retry_after_seconds: None,
             fallback_share: limiter.fallback_share(now),
+            fallback_after_seconds: pause(limiter.fallback_after(now)),
             reason: None,
             lease_id: None,
             expires_in_seconds: None,
@@ -246,11 +251,11 @@ impl Board {
         Ok(answer)
     }
 
-    /// The server was away until now: what clients spend before they notice is counted.
-    pub fn await_clients(&self) {
+    /// The server was frozen until now: what clients spend before they notice is set aside.
+    pub(super) fn await_clients(&self, gone: Time) {
         let now = self.clock.now();
         for cell in self.limiters.all() {
-            cell.lock(self).await_clients(now);
+            cell.lock(self).await_clients_of_frozen(gone, now);
         }
     }
 
@@ -317,6 +322,11 @@ impl Board {
             .await?;
         Ok(())
     }
+}
+
+/// A pause on the wire, if there is one.
+pub(super) fn pause(pause: Duration) -> Option<f64> {
+    (!pause.is_zero()).then_some(pause.as_secs_f64())
 }
 
 /// How a refusal reads: its reason and when to try again. What can never be granted is the caller's mistake.

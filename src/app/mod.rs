@@ -21,6 +21,7 @@ pub mod limiters;
 pub mod maintenance_windows;
 pub mod metrics;
 pub mod notifications;
+mod pulse;
 pub mod push_groups;
 pub mod receivers;
 mod registry;
@@ -66,6 +67,7 @@ use limiters::LimiterCell;
 use maintenance_windows::MaintenanceWindowCell;
 use metrics::Metrics;
 use notifications::{NotificationOptions, Notifications};
+use pulse::Pulse;
 use push_groups::PushGroups;
 use receivers::ReceiverCell;
 use retention::RetentionCell;
@@ -235,6 +237,7 @@ pub struct Board {
     timers: Timers<BreakerCell>,
     pings: Pings,
     dirty: Dirty,
+    pulse: Pulse,
     configs: Mutex<foldhash::HashMap<String, std::sync::Weak<BreakerConfig>>>,
 }
 
@@ -298,6 +301,7 @@ impl Board {
             clients: Clients::new(seed),
             timers: Timers::default(),
             dirty: Dirty::default(),
+            pulse: Pulse::default(),
             configs: Mutex::default(),
             limits,
             clock,

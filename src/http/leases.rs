@@ -1,5 +1,7 @@
 //! Leases of limiters: one, and the renewal of many.
 
+use std::time::Duration;
+
 use axum::{
     extract::State,
     response::{IntoResponse, Response},
@@ -20,7 +22,7 @@ use crate::{
     app::{
         AppError,
         definitions::not_found,
-        limiters::{LeaseAsk, Leased, LimiterCell, Marks, Released, Renewal, Renewed},
+        limiters::{LeaseAsk, Leased, LimiterCell, Marks, Released, Renewal, Renewed, Spent},
         text::Text,
     },
     domain::{
@@ -33,6 +35,8 @@ use crate::{
 /// The most renewals of one request, and the most leases that one of them ends.
 const MAX_RENEWALS: usize = 1000;
 const MAX_RELEASES: usize = 100;
+/// The most entries of one item that say what was spent.
+const MAX_SPENDS: usize = 1000;
 
 pub(super) fn routes() -> Routes {
     Routes::default()
@@ -146,13 +150,26 @@ struct RenewalBody<'a> {
     /// Leases to end first; at most 100.
     #[serde(borrow, default, deserialize_with = "objects")]
     release: Vec<ReleaseBody<'a>>,
-    /// Tokens that were spent without asking while the server was away: as many of them as would still count had they been
-    /// asked for. They count as spent now.
+    /// Tokens that were spent without asking while the server was away, told before anything is asked for again. They
+    /// count as if they had been asked for when they were spent; at most 1000 entries.
+    #[serde(default, deserialize_with = "objects")]
+    spent: Vec<SpentBody>,
+    /// The same for tokens that count as spent now.
     #[serde(default)]
     spent_tokens: Option<Tokens>,
     /// Creates the limiter if there is none; never changes one.
     #[serde(default, deserialize_with = "object_option")]
     config: Option<LimiterSpec>,
+}
+
+/// Tokens that were spent without asking.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct SpentBody {
+    /// How many.
+    tokens: Tokens,
+    /// How long ago.
+    seconds_ago: Seconds,
 }
 
 /// The answers to renewals.
@@ -215,6 +232,10 @@ fn checked(i: usize, item: &RenewalBody<'_>) -> Result<Option<LeaseAsk>, Problem
         let field = format!("items[{i}].release");
         return Err(Problem::invalid(field, format!("must be at most {MAX_RELEASES}")));
     }
+    if item.spent.len() > MAX_SPENDS {
+        let field = format!("items[{i}].spent");
+        return Err(Problem::invalid(field, format!("must be at most {MAX_SPENDS}")));
+    }
     let Some(tokens) = item.tokens else { return Ok(None) };
     LeaseAsk::new(tokens, item.min_tokens, item.lease_seconds.map(Seconds::get))
         .map(Some)
@@ -236,6 +257,8 @@ async fn renew(
     let unused = |release: &ReleaseBody<'_>| release.unused_tokens.unwrap_or(Tokens::ZERO);
     let releases: Vec<_> =
         item.release.iter().map(|release| (release.lease_id.as_str(), unused(release))).collect();
-    let spent = item.spent_tokens.unwrap_or(Tokens::ZERO);
-    state.board.limiter_renew(&cell, &Renewal { releases: &releases, spent, lease }, client, marks)
+    let then = item.spent.iter().map(|spent| Spent { tokens: spent.tokens, ago: spent.seconds_ago.get() });
+    let now = item.spent_tokens.map(|tokens| Spent { tokens, ago: Duration::ZERO });
+    let spends: Vec<_> = then.chain(now).collect();
+    state.board.limiter_renew(&cell, &Renewal { releases: &releases, spends: &spends, lease }, client, marks)
 }

@@ -100,26 +100,17 @@ pub fn start(board: &Arc<Board>, tracker: &TaskTracker, stop: &CancellationToken
     tracker.spawn(flush(Arc::clone(board), stop.clone()));
 }
 
-/// Whoever stops this process for so long has made its clients go on without it.
-const FREEZE: Duration = Duration::from_millis(750);
-
 /// Finds out that the process was stopped for a while, in which clients took the server to be away.
 async fn notice_freezes(board: Arc<Board>, stop: CancellationToken) {
     if board.clock.is_manual() {
         return;
     }
-    let mut before = board.clock.now();
     loop {
+        board.beat();
         tokio::select! {
             () = tokio::time::sleep(Duration::from_millis(100)) => {}
             () = stop.cancelled() => return,
         }
-        let now = board.clock.now();
-        if now.since(before) > FREEZE {
-            tracing::warn!(seconds = now.since(before).as_secs_f64(), "the server was stopped for a while");
-            board.await_clients();
-        }
-        before = now;
     }
 }
 

@@ -7,6 +7,7 @@
     reason = "a test that cannot go on has failed; clippy knows only #[test] functions as tests"
 )]
 
+mod absent;
 mod aggregates;
 mod alertmanager;
 mod alerts;

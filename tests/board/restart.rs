@@ -11,7 +11,8 @@ async fn a_clean_restart_loses_nothing() {
     board.fail("open", "a", 1).await;
     board.fail("counting", "a", 3).await;
     let running = board.enter("counting", "a").await;
-    board.post("/v1/limiters/l/acquire", json!({ "tokens": 4 })).await;
+    let ask = |tokens: u32| json!({ "tokens": tokens, "client": "a" });
+    board.post("/v1/limiters/l/acquire", ask(4)).await;
     board.advance(20.0);
     board.clock.jump_wall(-86_400);
     let board = board.restart().await;
@@ -19,7 +20,10 @@ async fn a_clean_restart_loses_nothing() {
     assert_eq!(refused["retry_after_seconds"], 40.0, "the remaining wait, whatever the wall clock did");
     assert_eq!(board.get("/v1/breakers/counting").await["failure_count"], 3);
     assert_eq!(board.report(&running, "failure").await["recorded"], true, "calls in flight go on");
-    assert_eq!(board.get("/v1/limiters/l").await["available_tokens"], 5.0);
+    let available = async || board.get("/v1/limiters/l").await["available_tokens"].clone();
+    assert_eq!(available().await, 4.0, "its client may have one on its own that it has not told of");
+    board.post("/v1/limiters/l/acquire", ask(0)).await;
+    assert_eq!(available().await, 5.0, "it has come back and spent none");
 }
 
 #[tokio::test]

@@ -103,6 +103,9 @@ pub struct CallDecision {
     /// The smallest fair share of those of the algorithm `concurrency`: calls at once while the server is away.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fallback_permits: Option<f64>,
+    /// How long the client keeps still before it spends these shares: until then what others were granted may still count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fallback_after_seconds: Option<f64>,
     /// The answers to the `outcomes` of the request, in order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub outcomes: Vec<OutcomeAnswer>,

@@ -10,7 +10,7 @@ use crate::{
     app::{AppError, Board, FieldError},
     domain::{
         Name, Time, Tokens,
-        limiter::{Denied, Limiter, LimiterAlgorithm},
+        limiter::{Denied, Lease, Limiter, LimiterAlgorithm, Spend},
     },
 };
 
@@ -77,10 +77,19 @@ impl LeaseAsk {
 pub struct Renewal<'a> {
     /// Leases to end, each with what was not spent of it.
     pub releases: &'a [(&'a str, Tokens)],
-    /// Tokens that it spent on its own while the server was away.
-    pub spent: Tokens,
+    /// What it spent on its own while the server was away.
+    pub spends: &'a [Spent],
     /// What it wants next.
     pub lease: Option<LeaseAsk>,
+}
+
+/// Tokens that a client spent on its own.
+#[derive(Clone, Copy, Debug)]
+pub struct Spent {
+    /// How many.
+    pub tokens: Tokens,
+    /// How long ago.
+    pub ago: Duration,
 }
 
 /// The answer to a renewal.
@@ -110,6 +119,7 @@ impl Board {
         client: Option<&str>,
         marks: &mut Marks,
     ) -> Result<Leased, AppError> {
+        self.beat();
         let (now, client) = (self.clock.now(), self.clients.identify(client));
         let mut limiter = cell.lock(self);
         limiter.seen(now, client);
@@ -138,16 +148,31 @@ impl Board {
         client: Option<&str>,
         marks: &mut Marks,
     ) -> Result<Renewed, AppError> {
+        self.beat();
         let (now, client) = (self.clock.now(), self.clients.identify(client));
         let mut limiter = cell.lock(self);
-        limiter.seen(now, client);
         if let Some(ask) = renewal.lease {
             self.can_lease(&limiter, ask)?;
         }
         let end = |(id, unused): &(&str, Tokens)| self.release(&mut limiter, now, id, *unused);
         let released = renewal.releases.iter().map(end).collect();
-        let debited = limiter.debit(now, renewal.spent);
-        let lease = renewal.lease.map(|ask| self.lease(&mut limiter, now, ask, client)).transpose()?;
+        let spends: Vec<_> = renewal
+            .spends
+            .iter()
+            .map(|spent| Spend { at: now.before(spent.ago), tokens: spent.tokens })
+            .collect();
+        // Before it counts as back: its share was set aside for just that.
+        let adopted = renewal.lease.and_then(|ask| {
+            let id = self.calls.fresh_id();
+            limiter.adopt(now, ask.wanted, (id, client)).map(|lease| (id, lease))
+        });
+        let debited = limiter.debit(now, client, &spends);
+        limiter.seen(now, client);
+        let lease = match (renewal.lease, adopted) {
+            (Some(_), Some((id, lease))) => Some(self.leased(&mut limiter, now, id, lease)),
+            (Some(ask), None) => Some(self.lease(&mut limiter, now, ask, client)?),
+            (None, _) => None,
+        };
         if let Some(mark) = limiter.mark_needed(now) {
             marks.push((Arc::clone(cell), mark));
         }
@@ -179,25 +204,28 @@ impl Board {
         let id = self.calls.fresh_id();
         let wanted = ask.wanted.min(limiter.fair_lease(now, ask.least));
         let leased = limiter.lease(now, wanted, ask.least, (id, client), ask.span.unwrap_or(Duration::MAX));
-        let fallback_share = limiter.fallback_share(now);
         Ok(match leased {
-            Ok(lease) => Leased {
-                allowed: true,
-                lease_id: Some(self.calls.encode(id).to_string()),
-                tokens: lease.tokens.as_f64(),
-                expires_in_seconds: Some(lease.until.since(now).as_secs_f64()),
-                retry_after_seconds: None,
-                fallback_share,
-            },
+            Ok(lease) => self.leased(limiter, now, id, lease),
             Err(denied) => Leased {
                 allowed: false,
                 lease_id: None,
                 tokens: 0.0,
                 expires_in_seconds: None,
                 retry_after_seconds: Some(refusal(&denied, "min_tokens", limiter.config())?.1.as_secs_f64()),
-                fallback_share,
+                fallback_share: limiter.fallback_share(now),
             },
         })
+    }
+
+    fn leased(&self, limiter: &mut Limiter, now: Time, id: u64, lease: Lease) -> Leased {
+        Leased {
+            allowed: true,
+            lease_id: Some(self.calls.encode(id).to_string()),
+            tokens: lease.tokens.as_f64(),
+            expires_in_seconds: Some(lease.until.since(now).as_secs_f64()),
+            retry_after_seconds: None,
+            fallback_share: limiter.fallback_share(now),
+        }
     }
 
     fn release(&self, limiter: &mut Limiter, now: Time, lease: &str, unused: Tokens) -> Released {

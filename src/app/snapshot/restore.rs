@@ -32,10 +32,10 @@ use crate::{
     },
     clock::{Clock, Origin},
     domain::{
-        InvalidConfig, Name,
+        InvalidConfig, Name, Time,
         breaker::{Breaker, BreakerConfig},
         check::{Check, SavedCheck},
-        limiter::{Limiter, Mark},
+        limiter::{Limiter, Mark, SavedLimiter},
         retry::RetryPolicy,
     },
     store::{
@@ -52,6 +52,8 @@ use crate::{
 pub(in crate::app) struct Loaded {
     shift: i64,
     clean: Option<Stop>,
+    /// When the server was there.
+    alive: Option<Time>,
     last_event: i64,
     call_key: u64,
     configs: Vec<(String, String)>,
@@ -133,6 +135,7 @@ pub(in crate::app) async fn read(store: &Store, clock: &Clock) -> Result<(Loaded
                 let loaded = Loaded {
                     shift,
                     clean,
+                    alive: parse::<Time>(board::board_get(connection, "alive").await?)?,
                     last_event: events::event_last_id(connection).await?,
                     call_key: random_number()?,
                     configs: definitions::configs_load(connection).await?,
@@ -197,6 +200,10 @@ pub(in crate::app) async fn restore(board: &Arc<Board>, mut loaded: Loaded) -> R
     let offset = board.clock.wall_offset();
     board.limiters.fill(each::<LimiterCell>(&loaded.limiters, &configs, |name, config| {
         let (saved, mark) = (parsed(saved.find(name.as_str()))?, parsed::<Mark>(marks.find(name.as_str()))?);
+        let saved = saved.map(|mut saved: SavedLimiter| {
+            loaded.alive.into_iter().for_each(|at| saved.alive_at(at));
+            saved
+        });
         let limiter = Limiter::restore(config.clone(), saved, mark, now, shift, offset, clean);
         Ok(LimiterCell::new(name, limiter))
     })?);

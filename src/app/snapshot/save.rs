@@ -39,13 +39,15 @@ impl Board {
         if count > 0 {
             let rows = all_rows(&breakers, &limiters, &policies);
             let cells = checks.clone();
+            let alive = text(&self.clock.now())?;
             let written = self
                 .store
                 .writer
                 .write(move |connection| {
                     Box::pin(async move {
                         put_states(connection, &rows).await?;
-                        put_states(connection, &[check_rows(&cells)]).await
+                        put_states(connection, &[check_rows(&cells)]).await?;
+                        board::board_put(connection, "alive", &alive).await
                     })
                 })
                 .await;
@@ -118,6 +120,7 @@ pub(super) async fn save_all(board: &Arc<Board>, stop: Option<Stop>, shift: i64)
     };
     let series = JournalRows { series: array(&series)?, ..JournalRows::default() };
     let origin = text(&board.clock.origin())?;
+    let alive = text(&board.clock.now())?;
     let stop = stop.as_ref().map(text).transpose()?;
     board
         .store
@@ -135,6 +138,7 @@ pub(super) async fn save_all(board: &Arc<Board>, stop: Option<Stop>, shift: i64)
                 }
                 journal_put(connection, series).await?;
                 board::board_put(connection, "origin", &origin).await?;
+                board::board_put(connection, "alive", &alive).await?;
                 if let Some(stop) = stop {
                     board::board_put(connection, "stop", &stop).await?;
                 }

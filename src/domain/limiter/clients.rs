@@ -20,24 +20,44 @@ pub(super) struct Clients {
     since: Time,
     /// The last one seen, in this generation.
     last: Option<u64>,
+    /// How many there are besides, whose names were not saved.
+    strangers: usize,
 }
 
 impl Clients {
     pub(super) fn new(now: Time) -> Self {
-        Self { current: HashSet::default(), previous: HashSet::default(), since: now, last: None }
+        Self {
+            current: HashSet::default(),
+            previous: HashSet::default(),
+            since: now,
+            last: None,
+            strangers: 0,
+        }
     }
 
     /// After a restart: those who were there before are expected back.
-    pub(super) fn expecting(now: Time, before: Vec<u64>) -> Self {
-        Self { previous: before.into_iter().take(MAX_SAVED).collect(), ..Self::new(now) }
+    pub(super) fn expecting(now: Time, before: Vec<u64>, strangers: usize) -> Self {
+        Self {
+            previous: before.into_iter().take(MAX_SAVED).collect(),
+            strangers: strangers.min(MAX_CLIENTS),
+            ..Self::new(now)
+        }
     }
 
-    /// Nobody has been seen any more; they still count as live. Who they are, as far as that is remembered.
-    pub(super) fn lose_sight(&mut self) -> Vec<u64> {
+    /// Nobody was seen from `gone` until `now`; they still count as live. Who they are, as far as that is remembered, and
+    /// how many.
+    pub(super) fn lose_sight(&mut self, gone: Time, now: Time) -> (Vec<u64>, u32) {
+        self.advance(gone);
         let seen = mem::take(&mut self.current);
         self.previous.extend(seen);
+        self.since = self.since.max(now);
         self.last = None;
-        self.known()
+        (self.known(), u32::try_from(self.len()).unwrap_or(u32::MAX))
+    }
+
+    /// How many are not among the known.
+    pub(super) fn strangers(&self) -> usize {
+        self.len().saturating_sub(MAX_SAVED)
     }
 
     /// Those of the last minutes, as far as that many are saved.
@@ -66,7 +86,7 @@ impl Clients {
     }
 
     fn len(&self) -> usize {
-        self.current.len() + self.previous.len()
+        self.current.len() + self.previous.len() + self.strangers
     }
 
     fn advance(&mut self, now: Time) {
@@ -78,6 +98,7 @@ impl Clients {
         if age >= SPAN * 2 {
             self.previous = HashSet::default();
         }
+        self.strangers = 0;
         self.since = now;
         self.last = None;
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     config::LimiterConfig,
     holds::{Hold, Holds},
-    rule::{EVERYTHING, Rule, Slot},
+    rule::{EVERYTHING, Rule, Slot, Spend},
 };
 use crate::domain::Time;
 
@@ -16,6 +16,9 @@ pub(super) struct Concurrency {
     limit: u64,
     permits: Holds,
 }
+
+/// By what the shares of clients that may spend them without asking are held; others have smaller or larger numbers.
+const ASIDE: u64 = u64::MAX / 2;
 
 impl Concurrency {
     pub(super) fn new(limit: u32) -> Self {
@@ -74,7 +77,11 @@ impl Rule for Concurrency {
     }
 
     fn consume_all(&mut self, now: Time, until: Time, lease: Duration) {
+        let aside = self.permits.take(ASIDE);
         self.permits.clear();
+        if let Some(aside) = aside {
+            self.permits.insert(aside);
+        }
         self.consume(now, until.max(now).after(lease), EVERYTHING);
     }
 
@@ -82,6 +89,27 @@ impl Rule for Concurrency {
         let LimiterConfig::Concurrency { limit, .. } = *config else { return false };
         self.limit = u64::from(limit) * 1_000_000;
         true
+    }
+
+    fn set_aside(&mut self, _now: Time, until: Time, each: u64, clients: u32) {
+        self.permits.take(ASIDE);
+        let micros = each.saturating_mul(u64::from(clients));
+        if micros > 0 {
+            self.permits.insert(Hold { until, micros, id: Some(ASIDE), counted: until });
+        }
+    }
+
+    /// What is still in flight is not told but leased, with the same request.
+    fn settle(&mut self, _now: Time, _spends: &[Spend], aside: Option<u64>) -> u64 {
+        if let Some(share) = aside
+            && let Some(mut all) = self.permits.take(ASIDE)
+        {
+            all.micros = all.micros.saturating_sub(share);
+            if all.micros > 0 {
+                self.permits.insert(all);
+            }
+        }
+        0
     }
 
     fn shift(&mut self, nanos: i64) {

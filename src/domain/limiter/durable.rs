@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Limiter, LimiterConfig, LimiterStats, clients::Clients, holds::Slots, rule::State};
+use super::{
+    Limiter, LimiterConfig, LimiterStats, absent::Absent, clients::Clients, holds::Slots, rule::State,
+};
 use crate::domain::{Time, Tokens};
 
 /// Below, a crash may count as having granted everything.
@@ -51,11 +53,16 @@ pub struct SavedLimiter {
     granted: u128,
     mark: Mark,
     stats: LimiterStats,
-    /// Who used it lately, and until when those who are not back may spend their share.
+    /// Who used it lately, and how many more.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     clients: Vec<u64>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    absent: Vec<u64>,
+    #[serde(default)]
+    strangers: usize,
+    #[serde(default)]
+    away: Absent,
+    /// When the server was there.
+    #[serde(default)]
+    alive: Option<Time>,
 }
 
 impl SavedLimiter {
@@ -65,7 +72,14 @@ impl SavedLimiter {
         self.mark
     }
 
+    /// The server was there then, too, though this limiter had no reason to be saved.
+    pub fn alive_at(&mut self, at: Time) {
+        self.alive = self.alive.max(Some(at));
+    }
+
     fn shift(&mut self, nanos: i64) {
+        self.alive = self.alive.map(|at| at.shifted(nanos));
+        self.away.shift(nanos);
         self.state.rule_mut().shift(nanos);
         self.blocked = self.blocked.shifted(nanos);
         self.waiting.shift(nanos);
@@ -121,7 +135,9 @@ impl Limiter {
             mark: self.mark,
             stats: self.stats,
             clients: self.clients.known(),
-            absent: self.absent.iter().copied().collect(),
+            strangers: self.clients.strangers(),
+            away: self.absent.clone(),
+            alive: Some(self.now),
         }
     }
 
@@ -143,8 +159,10 @@ impl Limiter {
         let clean = clean && saved.is_some();
         let mut long = is_long(&config);
         let mut limiter = Self::new(config.clone(), now, wall_offset_nanos);
+        let mut gone = now;
         if let Some(mut saved) = saved {
             saved.shift(shift_nanos);
+            gone = saved.alive.map_or(now, |at| at.min(now));
             long &= is_long(&saved.config);
             mark = mark.merged(saved.mark);
             limiter.take_over(saved, now);
@@ -153,11 +171,13 @@ impl Limiter {
         if !clean {
             limiter.obligations = limiter.obligations.max(mark.horizon);
         }
-        limiter.change_as_if_early(config, now);
+        limiter.change_as_if_early(&config);
+        limiter.await_clients(gone, now);
+        limiter.reconfigure(config, now);
+        limiter.tick(now);
         if !clean {
             limiter.assume_the_worst(now, long);
         }
-        limiter.await_clients(now);
         limiter
     }
 
@@ -169,22 +189,21 @@ impl Limiter {
         self.obligations = saved.obligations;
         self.granted = saved.granted;
         self.stats = saved.stats;
-        self.clients = Clients::expecting(now, saved.clients);
-        self.absent = saved.absent.into_iter().collect();
+        self.clients = Clients::expecting(now, saved.clients, saved.strangers);
+        self.absent = saved.away;
+        self.now = saved.alive.map_or(now, |at| at.min(now));
     }
 
     /// Applies a configuration that changed at an unknown moment after the limiter was saved: at the moment that
     /// leaves less.
-    fn change_as_if_early(&mut self, config: LimiterConfig, now: Time) {
+    fn change_as_if_early(&mut self, config: &LimiterConfig) {
         let frees_less_over_time = match (self.config.sustained_rate(), config.sustained_rate()) {
             (Some(before), Some(after)) if matches!(self.state, State::TokenBucket(_)) => after < before,
             _ => true,
         };
-        if config != self.config && frees_less_over_time && self.state.rule_mut().reconfigure(&config) {
+        if *config != self.config && frees_less_over_time && self.state.rule_mut().reconfigure(config) {
             self.config = config.clone();
         }
-        self.reconfigure(config, now);
-        self.tick(now);
     }
 
     fn assume_the_worst(&mut self, now: Time, long: bool) {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     config::LimiterConfig,
     holds::{Hold, Holds, nanos},
-    rule::{EVERYTHING, Rule, Slot},
+    rule::{EVERYTHING, Rule, Slot, Spend},
 };
 use crate::domain::Time;
 
@@ -40,6 +40,9 @@ pub(super) struct FixedWindow {
     /// Counts in every window before `end`: from before a change of the period or a crash. In order.
     carried: Vec<Used>,
     leases: Holds,
+    /// The shares of clients that may spend them without asking, in every window before `end`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    aside: Option<Used>,
     /// The current window.
     #[serde(skip)]
     current: Option<(Time, Time)>,
@@ -56,6 +59,7 @@ impl FixedWindow {
             windows: VecDeque::new(),
             carried: Vec::new(),
             leases: Holds::default(),
+            aside: None,
             current: None,
             hint: None,
         }
@@ -86,7 +90,8 @@ impl FixedWindow {
     }
 
     fn carried_at(&self, at: Time) -> u128 {
-        self.carried.iter().filter(|used| used.end > at).map(|used| u128::from(used.micros)).sum()
+        let carried = self.carried.iter().chain(&self.aside);
+        carried.filter(|used| used.end > at).map(|used| u128::from(used.micros)).sum()
     }
 
     fn used_at(&self, at: Time) -> u128 {
@@ -136,6 +141,7 @@ impl Rule for FixedWindow {
         if !self.carried.is_empty() {
             self.carried.retain(|used| used.end > now);
         }
+        self.aside = self.aside.filter(|aside| aside.end > now);
         if !self.leases.is_empty() {
             self.leases.drop_ended(now);
         }
@@ -162,7 +168,9 @@ impl Rule for FixedWindow {
             // Only the end of a sum that counts here can make room.
             let own_end = own.map(|used| used.end);
             let carried_end = self.carried.iter().map(|used| used.end).find(|carried| *carried > at);
-            let Some(next) = own_end.into_iter().chain(carried_end).min().filter(|next| *next > at) else {
+            let aside_end = self.aside.map(|aside| aside.end).filter(|end| *end > at);
+            let ends = own_end.into_iter().chain(carried_end).chain(aside_end);
+            let Some(next) = ends.min().filter(|next| *next > at) else {
                 at = Time::MAX;
                 break;
             };
@@ -243,11 +251,34 @@ impl Rule for FixedWindow {
             let mut leases = std::mem::take(&mut self.leases);
             leases.iter_mut_counted().for_each(|counted| *counted = self.last_window_end(*counted));
             self.leases = leases;
+            self.aside = self.aside.map(|aside| Used { end: self.last_window_end(aside.end), ..aside });
         }
         true
     }
 
+    fn set_aside(&mut self, _now: Time, until: Time, each: u64, clients: u32) {
+        let micros = each.saturating_mul(u64::from(clients));
+        // Up to the last instant at which it may be spent.
+        self.aside = (micros > 0).then(|| Used { end: self.last_window_end(until), micros });
+        self.hint = None;
+    }
+
+    fn settle(&mut self, now: Time, spends: &[Spend], aside: Option<u64>) -> u64 {
+        if let (Some(share), Some(all)) = (aside, &mut self.aside) {
+            all.micros = all.micros.saturating_sub(share);
+            self.hint = None;
+        }
+        let (start, end) = self.window(now);
+        let spent = spends.iter().filter(|spend| spend.at >= start);
+        let micros = spent.fold(0u64, |sum, spend| sum.saturating_add(spend.tokens.micros())).min(self.limit);
+        if micros > 0 {
+            self.carry(end, micros);
+        }
+        micros
+    }
+
     fn shift(&mut self, nanos: i64) {
+        self.aside.iter_mut().for_each(|aside| aside.end = aside.end.shifted(nanos));
         self.wall_offset_nanos = self.wall_offset_nanos.saturating_sub(nanos);
         let own = self.windows.iter_mut().chain(&mut self.carried);
         own.for_each(|used| used.end = used.end.shifted(nanos));

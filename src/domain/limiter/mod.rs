@@ -19,11 +19,12 @@ mod sliding;
 mod tests;
 mod text;
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use self::{
+    absent::Absent,
     clients::Clients,
     holds::Slots,
     rule::{Slot, State},
@@ -33,6 +34,7 @@ use super::{Time, Tokens};
 pub use self::{
     config::{LimiterAlgorithm, LimiterConfig, LimiterSpec},
     durable::{Mark, SavedLimiter},
+    rule::Spend,
 };
 
 /// The most leases and waiting requests of one limiter.
@@ -115,8 +117,7 @@ pub struct Limiter {
     mark: Mark,
     stats: LimiterStats,
     clients: Clients,
-    /// Clients that may still be spending their share without asking, each under a lease of its own name.
-    absent: BTreeSet<u64>,
+    absent: Absent,
 }
 
 impl Limiter {
@@ -136,7 +137,7 @@ impl Limiter {
             mark: Mark::NONE,
             stats: LimiterStats::default(),
             clients: Clients::new(now),
-            absent: BTreeSet::new(),
+            absent: Absent::default(),
         }
     }
 
@@ -156,7 +157,8 @@ impl Limiter {
         let now = self.tick(now);
         if !self.state.rule_mut().reconfigure(&config) {
             self.state = State::new(&config, now, self.wall_offset_nanos);
-            let until = self.obligations.max(now);
+            let until = self.obligations.max(self.absent.until).max(now);
+            self.absent = Absent::default();
             let rule = self.state.rule_mut();
             rule.advance(now);
             rule.consume_all(now, until, config.lease());
@@ -285,19 +287,6 @@ impl Limiter {
         let part = self.available(now).micros().div_ceil(clients);
         // Whole tokens: nobody can use a part of one.
         Tokens::from_micros(part.next_multiple_of(Tokens::ONE.micros())).max(min)
-    }
-
-    /// Counts tokens that were spent without being asked for, while the server was away; how many count. More than there
-    /// is makes the others wait, but never in debt beyond the limit.
-    pub fn debit(&mut self, now: Time, spent: Tokens) -> Tokens {
-        let now = self.tick(now);
-        let micros = spent.micros().min(self.config.capacity().micros());
-        if micros == 0 || matches!(self.state, State::Concurrency(_)) {
-            return Tokens::ZERO;
-        }
-        self.state.rule_mut().consume(now, now, micros);
-        self.granted = self.granted.saturating_add(u128::from(micros));
-        Tokens::from_micros(micros)
     }
 
     /// Ends a lease or a permit early; what was given back (at most the lease; a permit as a whole). None if the id

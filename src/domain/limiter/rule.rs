@@ -12,10 +12,19 @@ use super::{
     holds::Holds,
     sliding::SlidingWindow,
 };
-use crate::domain::Time;
+use crate::domain::{Time, Tokens};
 
 /// As much as the largest limiter has: whoever counts that stays closed, even if its limit is raised meanwhile.
 pub(super) const EVERYTHING: u64 = MAX_LIMIT as u64 * 1_000_000;
+
+/// Tokens that were spent without asking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spend {
+    /// When.
+    pub at: Time,
+    /// How many.
+    pub tokens: Tokens,
+}
 
 /// When a request fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +58,12 @@ pub(super) trait Rule {
     fn consume_all(&mut self, now: Time, until: Time, lease: Duration);
     /// Goes on under another configuration; false if that is another algorithm.
     fn reconfigure(&mut self, config: &LimiterConfig) -> bool;
+    /// From now on a share of `each` (`token_bucket`: millionths of a token per second) belongs to each of so many
+    /// clients, who may spend it without asking until `until`. Those of before are among them.
+    fn set_aside(&mut self, now: Time, until: Time, each: u64, clients: u32);
+    /// Counts what a client spent without asking; how much of it still counts. `aside` is what was set aside for him, if
+    /// it was: no more is needed.
+    fn settle(&mut self, now: Time, spends: &[Spend], aside: Option<u64>) -> u64;
     /// Moves all instants, after the zero of the clock changed.
     fn shift(&mut self, nanos: i64);
 }

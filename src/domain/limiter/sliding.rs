@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     config::LimiterConfig,
     holds::{Hold, Holds, nanos},
-    rule::{EVERYTHING, Rule, Slot},
+    rule::{EVERYTHING, Rule, Slot, Spend},
 };
 use crate::domain::Time;
 
@@ -37,12 +37,15 @@ pub(super) struct SlidingWindow {
     #[serde(with = "super::text")]
     used: u128,
     leases: Holds,
+    /// The shares of clients that may spend them without asking; they stand in the log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    aside: Option<Entry>,
 }
 
 impl SlidingWindow {
     pub(super) fn new(limit: u32, period: Duration) -> Self {
         let limit = u64::from(limit) * 1_000_000;
-        Self { limit, period, log: VecDeque::new(), used: 0, leases: Holds::default() }
+        Self { limit, period, log: VecDeque::new(), used: 0, leases: Holds::default(), aside: None }
     }
 
     /// Counts the tokens until `last_use` plus the period; under which instant of the log.
@@ -120,6 +123,7 @@ impl Rule for SlidingWindow {
         if !self.leases.is_empty() {
             self.leases.drop_ended(now);
         }
+        self.aside = self.aside.filter(|aside| aside.until > now);
     }
 
     fn ready(&mut self, _now: Time, earliest: Time, micros: u64) -> Slot {
@@ -185,12 +189,45 @@ impl Rule for SlidingWindow {
         if !longer.is_zero() {
             self.log.iter_mut().for_each(|entry| entry.until = entry.until.after(longer));
             self.leases.iter_mut_counted().for_each(|counted| *counted = counted.after(longer));
+            self.aside.iter_mut().for_each(|aside| aside.until = aside.until.after(longer));
         }
         self.period = period_seconds.get();
         true
     }
 
+    fn set_aside(&mut self, _now: Time, until: Time, each: u64, clients: u32) {
+        if let Some(before) = self.aside.take() {
+            self.remove(before.until, before.micros);
+        }
+        let micros = each.saturating_mul(u64::from(clients));
+        if micros > 0 {
+            // It may be spent at the last instant.
+            self.aside = Some(Entry { until: self.count(until, micros), micros });
+        }
+    }
+
+    fn settle(&mut self, now: Time, spends: &[Spend], aside: Option<u64>) -> u64 {
+        if let (Some(share), Some(all)) = (aside, &mut self.aside) {
+            let back = share.min(all.micros);
+            all.micros -= back;
+            let counted = all.until;
+            self.remove(counted, back);
+        }
+        let period = self.period;
+        let still = spends.iter().filter(|spend| spend.at.after(period) > now);
+        let mut left = self.limit;
+        for spend in still {
+            let micros = spend.tokens.micros().min(left);
+            left -= micros;
+            if micros > 0 {
+                self.count(spend.at.min(now), micros);
+            }
+        }
+        self.limit - left
+    }
+
     fn shift(&mut self, nanos: i64) {
+        self.aside.iter_mut().for_each(|aside| aside.until = aside.until.shifted(nanos));
         self.log.iter_mut().for_each(|entry| entry.until = entry.until.shifted(nanos));
         self.leases.shift(nanos);
     }

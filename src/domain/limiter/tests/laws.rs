@@ -5,26 +5,28 @@ use proptest::prelude::*;
 use super::world::{Step, World};
 use crate::domain::{Seconds, limiter::LimiterConfig};
 
-const SECOND: i64 = 1_000_000_000;
+pub(super) const SECOND: i64 = 1_000_000_000;
+/// Wall time less steady time.
+pub(super) const WALL: i64 = 1_700_000_000 * SECOND + 123_456_789;
 
-fn bucket(requests_per_second: f64, burst_size: u32, lease: f64) -> LimiterConfig {
+pub(super) fn bucket(requests_per_second: f64, burst_size: u32, lease: f64) -> LimiterConfig {
     let lease_seconds = Seconds::try_from(lease).unwrap();
     LimiterConfig::TokenBucket { requests_per_second, burst_size, lease_seconds }
 }
 
-fn sliding(limit: u32, period: f64, lease: f64) -> LimiterConfig {
+pub(super) fn sliding(limit: u32, period: f64, lease: f64) -> LimiterConfig {
     let (period_seconds, lease_seconds) =
         (Seconds::try_from(period).unwrap(), Seconds::try_from(lease).unwrap());
     LimiterConfig::SlidingWindow { limit, period_seconds, lease_seconds }
 }
 
-fn fixed(limit: u32, period: f64, lease: f64) -> LimiterConfig {
+pub(super) fn fixed(limit: u32, period: f64, lease: f64) -> LimiterConfig {
     let (period_seconds, lease_seconds) =
         (Seconds::try_from(period).unwrap(), Seconds::try_from(lease).unwrap());
     LimiterConfig::FixedWindow { limit, period_seconds, lease_seconds }
 }
 
-fn concurrency(limit: u32, lease: f64) -> LimiterConfig {
+pub(super) fn concurrency(limit: u32, lease: f64) -> LimiterConfig {
     LimiterConfig::Concurrency { limit, lease_seconds: Seconds::try_from(lease).unwrap() }
 }
 
@@ -33,7 +35,7 @@ fn micros() -> impl Strategy<Value = u64> {
 }
 
 /// Spans that meet the edges of periods and leases as well as odd ones.
-fn nanos() -> impl Strategy<Value = i64> {
+pub(super) fn nanos() -> impl Strategy<Value = i64> {
     prop_oneof![
         2 => (0..30i64).prop_map(|tenths| tenths * SECOND / 10),
         2 => 0..3 * SECOND,
@@ -68,7 +70,7 @@ fn steps(configs: usize) -> impl Strategy<Value = Vec<Step>> {
 }
 
 fn run(configs: Vec<LimiterConfig>, steps: &[Step]) -> World {
-    let mut world = World::new(configs, 7 * SECOND + 3, 1_700_000_000 * SECOND + 123_456_789);
+    let mut world = World::new(configs, 7 * SECOND + 3, WALL);
     for step in steps {
         world.run(step);
     }
@@ -76,7 +78,7 @@ fn run(configs: Vec<LimiterConfig>, steps: &[Step]) -> World {
     world
 }
 
-fn spans_hold(spent: &[(i64, u64)], burst: u32, micros_per_second: u64) {
+pub(super) fn spans_hold(spent: &[(i64, u64)], burst: u32, micros_per_second: u64) {
     for (first, (start, _)) in spent.iter().enumerate() {
         let mut sum = 0u128;
         for (at, micros) in &spent[first..] {
@@ -88,7 +90,7 @@ fn spans_hold(spent: &[(i64, u64)], burst: u32, micros_per_second: u64) {
     }
 }
 
-fn windows_hold(spent: &[(i64, u64)], limit: u32, period: i64) {
+pub(super) fn windows_hold(spent: &[(i64, u64)], limit: u32, period: i64) {
     for (start, _) in spent {
         let inside = spent.iter().filter(|(at, _)| at >= start && *at < start + period);
         let sum: u64 = inside.map(|(_, micros)| micros).sum();
@@ -96,17 +98,16 @@ fn windows_hold(spent: &[(i64, u64)], limit: u32, period: i64) {
     }
 }
 
-fn aligned_windows_hold(spent: &[(i64, u64)], limit: u32, period: i64) {
-    let wall = 1_700_000_000 * SECOND + 123_456_789;
+pub(super) fn aligned_windows_hold(spent: &[(i64, u64)], limit: u32, period: i64) {
     for (start, _) in spent {
-        let window = (start + wall).div_euclid(period);
-        let inside = spent.iter().filter(|(at, _)| (at + wall).div_euclid(period) == window);
+        let window = (start + WALL).div_euclid(period);
+        let inside = spent.iter().filter(|(at, _)| (at + WALL).div_euclid(period) == window);
         let sum: u64 = inside.map(|(_, micros)| micros).sum();
         assert!(sum <= u64::from(limit) * 1_000_000, "{sum} from {start}: {spent:?}");
     }
 }
 
-fn flights_hold(flights: &[(i64, i64, u64)], limit: u32) {
+pub(super) fn flights_hold(flights: &[(i64, i64, u64)], limit: u32) {
     for (start, ..) in flights {
         let inside = flights.iter().filter(|(from, to, _)| from <= start && start < to);
         let sum: u64 = inside.map(|(.., micros)| micros).sum();

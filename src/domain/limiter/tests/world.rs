@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::domain::{
     Time, Tokens,
-    limiter::{Denied, Limiter, LimiterConfig, Mark, SavedLimiter},
+    limiter::{Denied, Limiter, LimiterConfig, Mark, SavedLimiter, Spend},
 };
 
 #[derive(Clone, Debug)]
@@ -239,7 +239,8 @@ impl World {
     fn debit(&mut self, micros: u64) {
         let now = self.time();
         let fits = self.limiter.available(now).micros().min(micros);
-        let counted = self.limiter.debit(now, Tokens::from_micros(micros));
+        let spend = Spend { at: now, tokens: Tokens::from_micros(micros) };
+        let counted = self.limiter.debit(now, 0, &[spend]);
         if self.counts_flights() {
             assert_eq!(counted, Tokens::ZERO);
         } else {
