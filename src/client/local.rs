@@ -29,7 +29,7 @@ pub(super) struct Local {
 struct State {
     breakers: HashMap<Name, LocalBreaker>,
     limiters: HashMap<Name, Limiter>,
-    shares: HashMap<Name, f64>,
+    shares: HashMap<Name, Share>,
     /// Until when the upstreams asked for silence.
     silent: HashMap<Name, Time>,
     calls: u64,
@@ -40,6 +40,14 @@ struct LocalBreaker {
     breaker: Breaker,
     /// What the board said: closed to everybody until then.
     shut_until: Time,
+}
+
+/// What the board said of a limiter.
+#[derive(Clone, Copy, Debug)]
+struct Share {
+    size: f64,
+    /// For so long what it granted to others may still count.
+    pause: Duration,
 }
 
 /// Leave of this process to make one call.
@@ -112,7 +120,9 @@ impl Local {
                 Some(_) => decision.fallback_share,
                 None => decision.fallback_permits,
             };
-            let Some(share) = told.filter(|share| *share > 0.0) else { continue };
+            let Some(size) = told.filter(|share| *share > 0.0) else { continue };
+            let pause = decision.fallback_after_seconds.and_then(span).unwrap_or_default();
+            let share = Share { size, pause };
             match state.shares.get_mut(&guard.name) {
                 Some(known) => *known = share,
                 None => drop(state.shares.insert(guard.name.clone(), share)),
@@ -216,15 +226,16 @@ impl LocalBreaker {
     }
 }
 
-fn begun(guard: &GuardLimiter, share: Option<f64>, peers: u32, now: Time) -> Limiter {
+fn begun(guard: &GuardLimiter, share: Option<Share>, peers: u32, now: Time) -> Limiter {
     let Some(share) = share else { return Limiter::new(own_part(guard, peers), now, 0) };
-    let mut limiter = Limiter::new(share_of(guard, share), now, 0);
+    let mut limiter = Limiter::new(share_of(guard, share.size), now, 0);
     if let LimiterConfig::TokenBucket { burst_size, .. } = limiter.config() {
-        // Empty, and quiet as long as what the board granted last counts.
+        // Empty.
         let all = Tokens::whole(*burst_size);
         let _ = limiter.acquire(now, all, Duration::ZERO, 0);
-        limiter.penalize(now, window(&guard.config).unwrap_or_default());
     }
+    // Quiet as long as what the board granted last counts.
+    limiter.penalize(now, share.pause.max(window(&guard.config).unwrap_or_default()));
     limiter
 }
 

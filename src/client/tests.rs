@@ -162,6 +162,28 @@ fn a_rate_is_no_number_of_permits() {
 }
 
 #[test]
+fn nobody_waits_for_a_share_longer_than_it_allows() {
+    let spec = LimiterSpec {
+        algorithm: Some(crate::domain::limiter::LimiterAlgorithm::Concurrency),
+        limit: Some(2),
+        lease_seconds: Some(30.0),
+        ..LimiterSpec::default()
+    };
+    let (local, gpu) = (Local::new(1), Guard::new().limiter("gpu", spec).unwrap());
+    let told = told(serde_json::json!(
+        {"allowed": true, "call_id": "c", "fallback_permits": 1.0, "fallback_after_seconds": 30.0}
+    ));
+    local.follow(&gpu.0, &told, at(0));
+    let patient = gpu.clone().max_wait(10 * SECOND);
+    let refused = local.begin(&patient.0, at(0)).unwrap_err();
+    assert_eq!(refused.retry_after, Some(20 * SECOND), "others' calls may still run; it is told at once");
+    assert_eq!(reason(&local, &gpu, at(29)), Some(Reason::RateLimited));
+    let (_, wait) = local.begin(&patient.0, at(21)).unwrap();
+    assert_eq!(wait, 9 * SECOND, "no longer than it allowed");
+    assert_eq!(reason(&local, &gpu, at(30)), Some(Reason::ConcurrencyFull), "its share is one");
+}
+
+#[test]
 fn a_silence_that_was_asked_for_outlasts_the_loss_of_the_server() {
     let (local, guard) = (Local::new(1), bucket(10.0, 10));
     local.penalize(&guard.0.limiters[0].name, 30 * SECOND, at(0));

@@ -95,6 +95,7 @@ pub(super) struct Decision {
     pub(super) retry_after_seconds: Option<f64>,
     pub(super) fallback_share: Option<f64>,
     pub(super) fallback_permits: Option<f64>,
+    pub(super) fallback_after_seconds: Option<f64>,
 }
 
 /// What an error says of itself.
