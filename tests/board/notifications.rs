@@ -514,6 +514,79 @@ async fn a_deleted_receiver_is_told_nothing_any_more_and_one_that_cannot_be_reac
 }
 
 #[tokio::test]
+async fn an_alert_that_ended_and_fires_again_goes_on_for_programs() {
+    let board = TestServer::start().await;
+    let sink = Sink::start(200).await;
+    declare(&board, "/v1/receivers/ops", sink.webhook()).await;
+    let labels = json!({ "alertname": "x" });
+    fire(&board, labels.clone()).await;
+    pass(&board, 30).await;
+    sink.has(1).await;
+    idle(&board).await;
+    resolve(&board, labels.clone()).await;
+    pass(&board, 1).await;
+    fire(&board, labels.clone()).await;
+    pass(&board, 300).await;
+    sink.has(2).await;
+    let body = &sink.bodies()[1];
+    assert_eq!(states(body), ["firing"], "its end would close what is open: {body}");
+    idle(&board).await;
+    resolve(&board, labels).await;
+    pass(&board, 300).await;
+    sink.has(3).await;
+    assert_eq!(states(&sink.bodies()[2]), ["resolved"]);
+}
+
+#[tokio::test]
+async fn after_a_crash_ends_come_by_the_interval_of_their_route() {
+    let board = TestServer::start().await;
+    let sink = Sink::start(200).await;
+    declare(&board, "/v1/receivers/ops", sink.webhook()).await;
+    let route = json!({ "receiver": "ops", "group_wait_seconds": 0, "group_interval_seconds": 5 });
+    declare(&board, "/v1/routes/quick", route).await;
+    let labels = json!({ "alertname": "x" });
+    fire(&board, labels.clone()).await;
+    pass(&board, 1).await;
+    sink.has(1).await;
+    idle(&board).await;
+    let board = board.crash().await;
+    resolve(&board, labels).await;
+    pass(&board, 6).await;
+    sink.has(2).await;
+    assert_eq!(states(&sink.bodies()[1]), ["resolved"]);
+}
+
+#[tokio::test]
+async fn what_a_receiver_says_of_its_secrets_is_not_kept() {
+    let board = TestServer::start().await;
+    let peer = Peer::doing(|mut stream| async move {
+        let request = read_request(&mut stream).await;
+        let path = request.split(' ').nth(1).unwrap_or_default();
+        let key = request.lines().find_map(|line| line.strip_prefix("authorization: ")).unwrap_or_default();
+        let said = format!("Cannot POST {path} with {key}");
+        let reply = format!("HTTP/1.1 404 X\r\ncontent-length: {}\r\n\r\n{said}", said.len());
+        drop(stream.write_all(reply.as_bytes()).await);
+    })
+    .await;
+    let spec = json!({ "kind": "webhook", "url": peer.url("/hooks/hunter2-path?key=hunter2-query"),
+        "headers": { "Authorization": "Bearer hunter2-token" } });
+    declare(&board, "/v1/receivers/ops", spec).await;
+    let (_, tested) = board.ask(Method::POST, "/v1/receivers/ops/test", None).await;
+    fire(&board, json!({ "alertname": "x" })).await;
+    pass(&board, 30).await;
+    idle(&board).await;
+    let dead = notifications(&board, "state=dead").await;
+    assert_eq!(dead.len(), 1);
+    for said in [&tested["error"], &dead[0]["last_error"]] {
+        let said = said.as_str().unwrap();
+        assert!(
+            said.contains("answered 404: Cannot POST /[redacted]") && !said.contains("hunter2"),
+            "{said}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn commands_silence_list_test_and_retry() {
     let board = TestServer::start().await;
     let sink = Sink::start(400).await;

@@ -15,6 +15,7 @@ use crate::{
     app::Board,
     domain::notify::{
         Attempt, Channel, Document, Endpoint, Mail, Patience, ReceiverConfig, Verdict, signature,
+        without_secrets,
     },
     outbound::{Fetch, Letter, MailError, OutboundError},
     store::{
@@ -154,7 +155,7 @@ impl Board {
         let document = &delivery.document;
         match &config.channel {
             Channel::Webhook { endpoint, hmac_secret } => {
-                let body = serde_json::to_vec(document).unwrap_or_default();
+                let body = serde_json::to_vec(&document.for_programs()).unwrap_or_default();
                 let mut fetch = fetch(endpoint, delivery, body, timeout);
                 if let Some(secret) = hmac_secret {
                     let signature = signature(secret.expose(), self.clock.wall(), &fetch.body);
@@ -180,12 +181,14 @@ impl Board {
     }
 
     async fn post(&self, fetch: Fetch) -> Sent {
-        let origin = fetch.url.origin().ascii_serialization();
+        let (url, headers) = (fetch.url.clone(), fetch.headers.clone());
+        let origin = url.origin().ascii_serialization();
         match self.outbound.fetch(fetch).await {
             Ok(answer) => {
                 let attempt = Attempt::of_status(answer.status, answer.retry_after);
                 let said = String::from_utf8_lossy(&answer.body);
-                let said = said.trim();
+                let given = headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+                let said = without_secrets(said.trim(), &url, given);
                 let colon = if said.is_empty() { "" } else { ": " };
                 let error = (attempt != Attempt::Accepted)
                     .then(|| format!("{origin} answered {}{colon}{said}", answer.status));

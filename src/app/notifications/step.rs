@@ -54,7 +54,8 @@ impl Board {
                 let stored = alert_get(&self.store.readers, id).await?;
                 let alert =
                     stored.map(|text| serde_json::from_str::<Alert>(&text).map(Arc::new)).transpose()?;
-                self.notifications.progress.lock().groups.settle_missing(id, alert.as_ref());
+                let Progress { groups, routing, .. } = &mut *self.notifications.progress.lock();
+                groups.settle_missing(self.clock.wall(), id, alert.as_ref(), routing);
             }
         }
         let now = self.clock.wall();

@@ -84,7 +84,8 @@ impl fmt::Debug for Headers {
     }
 }
 
-fn is_secret(name: &str) -> bool {
+/// Whether the value of a header of that name is a secret.
+pub(in crate::domain) fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     SECRETS.iter().any(|part| name.contains(part))
 }

@@ -36,6 +36,7 @@ mod view;
 pub use change::{Cause, CheckChanged, Journal};
 pub use config::{Active, CheckConfig, Expectation, Heartbeat, Probe, Source, Thresholds};
 pub use expected::{ExpectedStatus, ExpectedStatusSpec, StatusPattern};
+pub(in crate::domain) use headers::is_secret;
 pub use headers::{Headers, REDACTED};
 pub use heartbeat::Signal;
 pub(in crate::domain) use http::checked_url;

@@ -1,6 +1,9 @@
 //! What is sent: Alertmanager's document for webhooks, and what other receivers make of it.
 
-use std::{collections::BTreeMap, fmt::Write};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+};
 
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
@@ -146,6 +149,15 @@ impl Document {
         }
     }
 
+    /// As programs need it. They know alerts by their labels: of those that go on, the end of an episode before, or of
+    /// another threshold with equal labels, would close what is open. People are told both.
+    #[must_use]
+    pub fn for_programs(&self) -> Self {
+        let going_on: BTreeSet<_> = self.alerts.iter().filter(|a| a.is_firing()).map(|a| &a.labels).collect();
+        let holds = |alert: &&DocumentAlert| alert.is_firing() || !going_on.contains(&alert.labels);
+        Self { alerts: self.alerts.iter().filter(holds).cloned().collect(), ..self.clone() }
+    }
+
     /// The body for another Alertmanager. What fires holds until `valid_until` unless it is told again: without an end it
     /// would be over there after five minutes.
     #[must_use]
@@ -160,7 +172,7 @@ impl Document {
             }
             body
         };
-        self.alerts.iter().map(alert).collect()
+        self.for_programs().alerts.iter().map(alert).collect()
     }
 
     /// The body for an incoming webhook of Slack.
@@ -341,6 +353,26 @@ mod tests {
         assert!(text.starts_with(":fire: *x (error)*: &lt;up&gt;"), "{text}");
         assert_eq!(document.subject(), "[FIRING:1, RESOLVED:1] x");
         assert!(document.for_mail().contains("RESOLVED: x\n  over\n"), "{}", document.for_mail());
+    }
+
+    #[test]
+    fn programs_are_not_told_the_end_of_what_goes_on() {
+        let labels = [("alertname", "x"), ("severity", "error")];
+        let document = document(
+            vec![
+                alert("firing", &labels, "again"),
+                alert("resolved", &labels, "before"),
+                alert("resolved", &[("alertname", "x")], "other"),
+            ],
+            10,
+        );
+        let said = |document: &Document| -> Vec<String> {
+            document.alerts.iter().map(|alert| alert.summary().to_owned()).collect()
+        };
+        assert_eq!(said(&document.for_programs()), ["again", "other"]);
+        let body = document.for_alertmanager("2027-01-16T00:00:00Z".parse().unwrap());
+        assert_eq!(body.as_array().unwrap().len(), 2);
+        assert!(document.for_mail().contains("RESOLVED: x (error)\n  before\n"));
     }
 
     #[test]

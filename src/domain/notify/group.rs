@@ -50,6 +50,8 @@ pub struct Group {
     /// The labels that they share.
     pub labels: LabelSet,
     grouping: Grouping,
+    /// Whether the routes have not yet said how it is grouped: it comes from its log.
+    is_guess: bool,
     members: BTreeMap<i64, Member>,
     log: Option<Log>,
     due: Timestamp,
@@ -95,7 +97,8 @@ impl Groups {
     pub fn restore(&mut self, key: GroupKey, labels: LabelSet, log: Log) {
         let grouping = Grouping::default();
         let due = later(log.at, grouping.interval);
-        self.0.insert(key, Group { labels, grouping, members: BTreeMap::new(), log: Some(log), due });
+        let (members, log) = (BTreeMap::new(), Some(log));
+        self.0.insert(key, Group { labels, grouping, is_guess: true, members, log, due });
     }
 
     /// Takes note of how all alerts are, and of the routes. Returns told alerts of which `alerts` says nothing.
@@ -114,6 +117,7 @@ impl Groups {
             }
         }
         self.0.retain(|_, group| group.tidy());
+        self.ask_routes(now, routing);
         let told = self.0.values().filter_map(|group| group.log.as_ref()).flat_map(|log| &log.told);
         told.copied().filter(|id| !known.contains_key(id)).collect()
     }
@@ -123,6 +127,7 @@ impl Groups {
         let group = self.0.entry(GroupKey::of(target, &labels)).or_insert_with(|| Group {
             labels: LabelSet::default(),
             grouping: target.grouping.clone(),
+            is_guess: false,
             members: BTreeMap::new(),
             log: None,
             // Who was away while it waited does not wait again.
@@ -130,16 +135,28 @@ impl Groups {
                 .clamp(now, later(now, target.grouping.wait)),
         });
         group.labels = labels;
-        if group.grouping != *target.grouping {
-            group.grouping = target.grouping.clone();
-            let longest = group.grouping.wait.max(group.grouping.interval);
-            group.due = group.due.min(later(now, longest));
-        }
+        group.regroup(now, target.grouping);
         group.members.insert(seen.alert.id, Member { seen: seen.clone(), is_routed: true });
     }
 
+    /// What came from a log and has only alerts that are over is grouped as the routes say it of them, too.
+    fn ask_routes(&mut self, now: Timestamp, routing: &Routing) {
+        for (key, group) in self.0.iter_mut().filter(|(_, group)| group.is_guess) {
+            let targets = group.members.values().flat_map(|member| {
+                let labels = &member.seen.labels;
+                routing.targets(labels).into_iter().map(move |target| (target, labels))
+            });
+            let own = |(target, labels): &(Target<'_>, &LabelSet)| {
+                *key == GroupKey::of(target, &target.grouping.by.labels(labels))
+            };
+            if let Some((target, _)) = { targets }.find(own) {
+                group.regroup(now, target.grouping);
+            }
+        }
+    }
+
     /// An alert that was told is known again, or there is no such alert any more.
-    pub fn settle_missing(&mut self, id: i64, alert: Option<&Arc<Alert>>) {
+    pub fn settle_missing(&mut self, now: Timestamp, id: i64, alert: Option<&Arc<Alert>>, routing: &Routing) {
         for group in self.0.values_mut() {
             let Some(log) = group.log.as_mut().filter(|log| log.told.contains(&id)) else { continue };
             if let Some(alert) = alert {
@@ -149,6 +166,7 @@ impl Groups {
                 group.members.remove(&id);
             }
         }
+        self.ask_routes(now, routing);
     }
 
     /// What is due, of what receivers that exist want (`wishes`) without those alerts that nobody is to be told of now
@@ -213,6 +231,21 @@ impl Group {
     /// Whether it is due later than it can be: the wall clock was set back, and nobody must be kept waiting for that.
     fn is_far(&self, now: Timestamp) -> bool {
         self.due > later(now, self.grouping.interval.max(self.grouping.wait))
+    }
+
+    /// Takes over how it is grouped. What has told something waits from then on.
+    fn regroup(&mut self, now: Timestamp, grouping: &Grouping) {
+        self.is_guess = false;
+        if self.grouping == *grouping {
+            return;
+        }
+        self.grouping = grouping.clone();
+        let longest = later(now, grouping.wait.max(grouping.interval));
+        self.due = match &self.log {
+            Some(log) => later(log.at, grouping.interval),
+            None => self.due,
+        }
+        .min(longest);
     }
 
     /// The alerts that the routes send here and that fire.

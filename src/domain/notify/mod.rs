@@ -23,7 +23,7 @@ pub use matcher::{MatchOp, Matcher, Matchers};
 pub use receiver::{Channel, EmailTls, Endpoint, Mail, ReceiverConfig, ReceiverKind, ReceiverSpec};
 pub use route::{RouteConfig, RouteSpec};
 pub use routing::{GroupBy, Grouping, Routing, Target};
-pub use secret::{Concealed, redacted_url};
+pub use secret::{Concealed, redacted_url, without_secrets};
 pub use silence::{Silence, SilenceDraft, SilenceState};
 pub use window::{MaintenanceWindowConfig, MaintenanceWindowSpec};
 

@@ -3,9 +3,9 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use url::Url;
+use url::{Url, form_urlencoded};
 
-use crate::domain::check::REDACTED;
+use crate::domain::check::{REDACTED, is_secret};
 
 /// A secret of a configuration. It is stored, but neither printed nor shown.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -61,6 +61,38 @@ pub fn redacted_url(url: &str) -> String {
     format!("{origin}/{REDACTED}")
 }
 
+/// Shorter texts are words rather than secrets.
+const SHORTEST_SECRET: usize = 6;
+
+/// What somebody says who was asked at `url` with `headers`, without what of these may be a secret: many say in an error
+/// which path they do not know.
+#[must_use]
+pub fn without_secrets<'a>(
+    said: &str,
+    url: &Url,
+    headers: impl Iterator<Item = (&'a str, &'a str)>,
+) -> String {
+    let decoded = |text: &str| -> Vec<String> {
+        form_urlencoded::parse(text.as_bytes()).map(|(text, _)| text.into_owned()).collect()
+    };
+    let mut secrets: Vec<String> = vec![url.path().trim_matches('/').to_owned()];
+    secrets.extend(url.path().split('/').map(str::to_owned));
+    secrets.extend(url.query().map(str::to_owned));
+    secrets.extend(url.query_pairs().map(|(_, value)| value.into_owned()));
+    secrets.extend(url.query().into_iter().flat_map(|query| query.split(['&', '='])).map(str::to_owned));
+    for (_, value) in headers.filter(|(name, _)| is_secret(name)) {
+        secrets.push(value.to_owned());
+        secrets.extend(value.split_once(' ').map(|(_, key)| key.trim().to_owned()));
+    }
+    let plain: Vec<_> = secrets.iter().flat_map(|secret| decoded(secret)).collect();
+    secrets.extend(plain);
+    secrets.retain(|secret| secret.len() >= SHORTEST_SECRET);
+    // The longest first: the others are parts of them.
+    secrets.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+    secrets.dedup();
+    secrets.iter().fold(said.to_owned(), |said, secret| said.replace(secret.as_str(), REDACTED))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,6 +106,17 @@ mod tests {
             ("no url hunter2", "[redacted]"),
         ] {
             assert_eq!(redacted_url(url), shown);
+        }
+        let url = Url::parse("https://hooks.test/services/T0/hunter%202?key=hunter3&x=1").unwrap();
+        let headers = [("authorization", "Bearer hunter4"), ("x-team", "ops1")];
+        for (said, shown) in [
+            ("Cannot POST /services/T0/hunter%202?key=hunter3&x=1", "Cannot POST /[redacted]?[redacted]"),
+            ("no hunter 2, T0 or hunter3 here", "no [redacted], T0 or [redacted] here"),
+            ("bad token hunter4 of ops1", "bad token [redacted] of ops1"),
+            ("Authorization: Bearer hunter4", "Authorization: [redacted]"),
+            ("no_service", "no_service"),
+        ] {
+            assert_eq!(without_secrets(said, &url, headers.into_iter()), shown);
         }
         assert_eq!(format!("{:?}", Concealed::new("hunter2".to_owned())), "[redacted]");
         assert!(Concealed::shown().check(10).is_err());
