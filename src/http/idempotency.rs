@@ -83,6 +83,25 @@ impl Once {
         Ok(Response::from_parts(parts, body.into()))
     }
 
+    /// The same for work that goes on after its effect. Once begun it does so without its client: otherwise its key would be
+    /// free though the effect is there, and who asks again would have it twice.
+    pub async fn run_to_its_end<F>(self, state: &AppState, body: &Bytes, work: F) -> Result<Response, Problem>
+    where
+        F: Future<Output = Result<Response, Problem>> + Send + 'static,
+    {
+        if self.0.is_none() {
+            return work.await;
+        }
+        let (state, body) = (state.clone(), body.clone());
+        let done = tokio::spawn(async move { self.run(&state, &body, work).await });
+        done.await.map_err(|e| Problem::new(Code::InternalError, e.to_string()))?
+    }
+
+    /// Whether the request has a key.
+    pub fn is_keyed(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Does `work` unless it has been done, also before a restart. `work` stores its answer with its effect. Once begun it goes
     /// on without its client: what is on its way to the disk cannot be called back, so its key must not be free before.
     pub async fn run_durable<W, F>(self, state: &AppState, body: &Bytes, work: W) -> Result<Response, Problem>

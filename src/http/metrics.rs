@@ -85,11 +85,15 @@ where
     let (parts, body) = request.into_parts();
     let once = Once::of(&parts)?;
     let body = JsonBytes::read(state, &parts.headers, body).await?;
-    let batch: PushBody<'_> = body.parse()?;
-    once.run(state, &body.0, record(state, batch)).await
+    if !once.is_keyed() {
+        return record(state, &body).await;
+    }
+    let (own_state, own_body) = (state.clone(), body.clone());
+    once.run_to_its_end(state, &body.0, async move { record(&own_state, &own_body).await }).await
 }
 
-async fn record(state: &AppState, batch: PushBody<'_>) -> Result<Response, Problem> {
+async fn record(state: &AppState, body: &JsonBytes) -> Result<Response, Problem> {
+    let batch: PushBody<'_> = body.parse()?;
     calls::client(batch.client.as_ref())?;
     if batch.samples.len() > MAX_SAMPLES {
         return Err(Problem::invalid("samples", format!("must be at most {MAX_SAMPLES}")));
