@@ -1,20 +1,46 @@
 //! `/api/v2`: Alertmanager's API, for Prometheus and `amtool`.
 //!
 //! Shapes and parameters are those of its `openapi.yaml`. Fields and parameters that we do not know are ignored, as there.
-//! Errors are problems, as everywhere.
+//! Errors are problems, as everywhere, but for clients that take nothing but JSON, as `amtool` and others that are made of
+//! Alertmanager's description: those read the reason as a text in JSON, and of a problem nothing.
 
 mod alerts;
 mod silences;
 mod status;
 
+use axum::{
+    body::Body,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::Response,
+};
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{problem::Problem, routing::Routes};
+use super::{
+    problem::{Code, Problem},
+    routing::Routes,
+};
 
 pub(super) fn routes() -> Routes {
     Routes::default().merge(alerts::routes()).merge(silences::routes()).merge(status::routes())
+}
+
+/// Whether the client of a request reads errors as Alertmanager writes them, and no other ones.
+pub(super) fn wants_texts(path: &str, headers: &HeaderMap) -> bool {
+    path.starts_with("/api/v2/")
+        && headers.get(header::ACCEPT).is_some_and(|accept| accept == "application/json")
+}
+
+/// An error as Alertmanager writes it. It knows no 422.
+pub(super) fn in_its_words(problem: &Problem, path: &str) -> Response {
+    let mut response = problem.respond(path);
+    *response.body_mut() = Body::from(serde_json::to_vec(problem.detail()).unwrap_or_default());
+    if problem.code() == Code::ValidationFailed {
+        *response.status_mut() = StatusCode::BAD_REQUEST;
+    }
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
 }
 
 /// To the millisecond, as Alertmanager does.

@@ -28,7 +28,7 @@ use tower::{Layer, Service};
 use tower_http::{CompressionLevel, compression::CompressionLayer, decompression::RequestDecompressionLayer};
 
 use super::{
-    AppState,
+    AppState, alertmanager,
     auth::{self, Access, Admitted, Stranger},
     browser::BrowserRules,
     calls,
@@ -101,12 +101,13 @@ impl Edge {
         let route = route_of(request.uri().path());
         let (method, uri) = (request.method().clone(), request.uri().clone());
         let id = inner.request_id(request.headers());
+        let in_texts = alertmanager::wants_texts(uri.path(), request.headers());
         let _in_flight = InFlight::enter(inner);
         let response = match inner.admit(route, &mut request) {
             Ok(()) => inner.serve(route, request).await,
             Err(problem) => problem.into_response(),
         };
-        let mut response = as_problem(response, uri.path());
+        let mut response = as_problem(response, uri.path(), in_texts);
         inner.finish(start, route, &method, &uri, &id, response.status());
         response.headers_mut().insert(REQUEST_ID, id);
         inner.browser.put(response.headers_mut(), is_hot(route));
@@ -288,13 +289,16 @@ impl Drop for InFlight<'_> {
 }
 
 /// Gives a problem its body, also where the framework refused by itself.
-fn as_problem(mut response: Response<Body>, path: &str) -> Response<Body> {
+fn as_problem(mut response: Response<Body>, path: &str, in_texts: bool) -> Response<Body> {
     let status = response.status();
     if !status.is_client_error() && !status.is_server_error() {
         return response;
     }
+    let respond = |problem: &Problem| {
+        if in_texts { alertmanager::in_its_words(problem, path) } else { problem.respond(path) }
+    };
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        return problem.respond(path);
+        return respond(&problem);
     }
     let is_ours = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| {
         kind == PROBLEM_JSON
@@ -312,7 +316,7 @@ fn as_problem(mut response: Response<Body>, path: &str) -> Response<Body> {
         Code::UnsupportedMediaType => "the body's coding is not gzip or zstd",
         _ => "the request was refused",
     };
-    let mut problem = Problem::new(code, detail).respond(path);
+    let mut problem = respond(&Problem::new(code, detail));
     for name in [header::ALLOW, header::ACCEPT_ENCODING] {
         if let Some(value) = response.headers().get(&name) {
             problem.headers_mut().insert(name, value.clone());

@@ -241,6 +241,12 @@ impl Problem {
         self.code
     }
 
+    /// What is wrong, for people.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// The body; `instance` is the path of the request.
     #[must_use]
     pub fn body<'a>(&'a self, instance: &'a str) -> ProblemBody<'a> {

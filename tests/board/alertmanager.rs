@@ -257,12 +257,37 @@ async fn amtool_works() {
     assert!(said(url, &["alert", "query"]).await.contains("disk"));
     let (good, text) = amtool(url, &["silence", "expire", "00000000-0000-4000-8000-000000000000"]).await;
     assert!(!good, "{text}");
+    let (good, text) = amtool(url, &["silence", "add", "job=", "-c", "none"]).await;
+    assert!(!good && text.contains("at least one that does not match an empty value"), "{text}");
 
     let text = said(url, &["config", "show"]).await;
     assert!(text.contains("severity=") && !text.contains("secret-path"), "{text}");
     let text = said(url, &["config", "routes", "test", "severity=critical"]).await;
     assert_eq!(text.trim(), "ops");
     assert!(said(url, &["cluster", "show"]).await.contains("disabled"));
+}
+
+#[tokio::test]
+async fn errors_are_texts_for_clients_that_read_nothing_else() {
+    let board = TestServer::start().await;
+    let ask = async |accept: &str, path: &str| {
+        let request = board.http.get(format!("{}{path}", board.url)).header("accept", accept);
+        let answer = request.send().await.unwrap();
+        let kind = answer.headers()["content-type"].to_str().unwrap().to_owned();
+        (answer.status().as_u16(), kind, answer.json::<Value>().await.unwrap())
+    };
+    for (path, status, reason) in [
+        ("/api/v2/alerts?active=perhaps", 400, "active: must be true or false"),
+        ("/api/v2/silence/x", 404, "there is no silence named \"x\""),
+        ("/api/v2/nothing", 404, "there is nothing at this path"),
+    ] {
+        let text = ask("application/json", path).await;
+        assert_eq!(text, (status, "application/json".to_owned(), json!(reason)));
+        let (_, kind, problem) = ask("application/json, */*", path).await;
+        assert_eq!((kind.as_str(), &problem["detail"]), ("application/problem+json", &json!(reason)));
+    }
+    let (status, kind, _) = ask("application/json", "/v1/alerts?state=x").await;
+    assert_eq!((status, kind.as_str()), (422, "application/problem+json"));
 }
 
 /// A program that ends with the test.

@@ -284,6 +284,20 @@ async fn bodies_have_a_bound_packed_or_not() {
 }
 
 #[tokio::test]
+async fn histograms_have_their_buckets_in_order_and_the_last_one() {
+    let board = TestServer::start().await;
+    board
+        .push(PUT, "/metrics/job/j", "# TYPE h histogram\nh_bucket{le=\"2\"} 3\nh_bucket{le=\"1\"} 1\n")
+        .await;
+    let page = board.get("/metrics").await;
+    let buckets: Vec<_> =
+        page.as_str().unwrap().lines().filter(|line| line.starts_with("h_bucket{")).collect();
+    let wanted = [("1", 1), ("2", 3), ("+Inf", 3)];
+    let wanted = wanted.map(|(le, count)| format!("h_bucket{{instance=\"\",job=\"j\",le=\"{le}\"}} {count}"));
+    assert_eq!(buckets, wanted);
+}
+
+#[tokio::test]
 async fn half_a_body_changes_nothing() {
     let board = TestServer::start().await;
     board.push(PUT, "/metrics/job/j", "x 1\n").await;

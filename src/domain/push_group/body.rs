@@ -115,11 +115,18 @@ fn relabelled(
     Ok(Pushed::new(family, hashes, bytes))
 }
 
-/// Both formats ask for the last bucket.
+/// Both formats ask for buckets in the order of their bounds, the last of which holds all there is.
 fn close(histogram: &mut Histogram) {
-    let is_closed = histogram.buckets.iter().any(|(bound, _)| *bound == f64::INFINITY);
-    if let Some(count) = histogram.count.filter(|_| !is_closed) {
-        histogram.buckets.push((f64::INFINITY, count));
+    let buckets = &mut histogram.buckets;
+    if !buckets.is_sorted_by(|a, b| a.0 <= b.0) {
+        buckets.sort_by(|a, b| a.0.total_cmp(&b.0));
+    }
+    if buckets.last().is_some_and(|(bound, _)| *bound == f64::INFINITY) {
+        return;
+    }
+    let most = buckets.iter().map(|(_, count)| *count).reduce(f64::max);
+    if let Some(count) = histogram.count.or(most) {
+        buckets.push((f64::INFINITY, count));
     }
 }
 
