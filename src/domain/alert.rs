@@ -119,6 +119,7 @@ pub struct Alert {
     /// What it says, as of the last time that it was looked at.
     pub message: String,
     /// The value that fired it, and later the last one that was seen; none where nothing was measured.
+    #[serde(default, with = "super::any_number")]
     pub value: Option<f64>,
     /// When it fired.
     pub started_at: Timestamp,

@@ -1,6 +1,7 @@
 //! The pure core: state in, decision out. No I/O, no async, no clock; time is an argument.
 
 pub mod alert;
+pub mod any_number;
 pub mod backup;
 pub mod breaker;
 pub mod check;

@@ -535,6 +535,26 @@ async fn a_push_needs_a_token_that_may_write_and_wiping_one_of_an_admin() {
 }
 
 #[tokio::test]
+async fn what_is_infinite_is_a_value_after_a_restart_too() {
+    let board = TestServer::start().await;
+    for (id, wait) in [("now", 0), ("later", 60)] {
+        let rule = json!({ "metric_name": "load", "threshold": 1, "for_seconds": wait, "message_template": "{value}" });
+        assert_eq!(board.put(&format!("/v1/thresholds/{id}"), rule).await.0, 201);
+    }
+    board.push(PUT, "/metrics/job/j", "load +Inf\n").await;
+    let board = board.crash().await;
+    board.advance(60.0);
+    // Judged anew by the value that is known.
+    let rule = json!({ "metric_name": "load", "threshold": 2, "message_template": "{value} of {threshold}" });
+    assert_eq!(board.put("/v1/thresholds/now", rule).await.0, 200);
+    let alerts = board.get("/v1/alerts?state=firing").await;
+    let mut told: Vec<_> =
+        alerts["items"].as_array().unwrap().iter().map(|alert| alert["message"].as_str().unwrap()).collect();
+    told.sort_unstable();
+    assert_eq!(told, ["inf", "inf of 2.0"]);
+}
+
+#[tokio::test]
 async fn thresholds_are_shown_what_was_pushed() {
     let board = TestServer::start().await;
     let rule = |metric: &str, threshold: f64| {

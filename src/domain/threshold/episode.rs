@@ -90,6 +90,7 @@ pub struct SavedSeries {
     /// How far it is.
     pub stage: Stage,
     /// The last value.
+    #[serde(default, with = "crate::domain::any_number")]
     pub value: Option<f64>,
 }
 
