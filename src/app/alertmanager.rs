@@ -20,6 +20,9 @@ use crate::domain::{
     notify::{Labelled, Matchers, RouteSpec, Routing, fingerprint},
 };
 
+/// The most bytes of labels, annotations and address of an alert: all that fire are kept in memory.
+const LARGEST_ALERT: usize = 32 << 10;
+
 /// Stands in the configuration for telling every receiver.
 const EVERYBODY: &str = "(every receiver)";
 
@@ -79,6 +82,14 @@ pub struct SentAlert {
     pub ends_at: Option<Timestamp>,
     /// A page for people.
     pub generator_url: Option<String>,
+}
+
+impl SentAlert {
+    fn bytes(&self) -> usize {
+        let pairs = self.labels.iter().chain(&self.annotations);
+        pairs.map(|(name, value)| name.len() + value.len()).sum::<usize>()
+            + self.generator_url.as_ref().map_or(0, String::len)
+    }
 }
 
 impl AlertQuery {
@@ -207,6 +218,10 @@ fn duration(span: Duration) -> String {
 /// What an alert is to the board. Its level is its `severity`; words of others for that are kept beside it.
 fn external(at: usize, sent: SentAlert) -> Result<ExternalAlert, AppError> {
     let invalid = |field: &str, message: String| AppError::invalid(format!("[{at}].{field}"), message);
+    if sent.bytes() > LARGEST_ALERT {
+        let message = format!("with annotations and generatorURL there may be {LARGEST_ALERT} bytes of them");
+        return Err(invalid("labels", message));
+    }
     let mut labels = sent.labels;
     // As for Prometheus, an empty label is none.
     labels.retain(|_, value| !value.is_empty());

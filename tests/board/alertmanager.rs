@@ -192,6 +192,11 @@ async fn hostile_alerts_are_refused_and_the_others_taken() {
     let (status, _) =
         post(&board, json!([{ "labels": { "a-b": "c" } }, { "labels": { "alertname": "good" } }])).await;
     assert_eq!((status, names(&board, "").await), (422, vec!["good".to_owned()]));
+    let large = json!([{ "labels": { "alertname": "large" }, "annotations": { "a": "x".repeat(40_000) } }]);
+    assert_eq!(post(&board, large).await.0, 422, "what fires is kept in memory");
+    let endless = json!([{ "labels": { "alertname": "good" }, "endsAt": "9999-12-31T23:59:59.9999999Z" }]);
+    assert_eq!(post(&board, endless).await.0, 200);
+    assert_eq!(names(&board, "").await, ["good"]);
     // Go's zero time, unknown fields and values of any kind are no obstacle.
     let odd = json!([{ "labels": { "alertname": "odd\n\"\\\u{0}💥" }, "startsAt": "0001-01-01T00:00:00Z",
         "endsAt": "0001-01-01T00:00:00Z", "unknown": 1, "annotations": null }]);

@@ -1,6 +1,6 @@
 //! `/api/v2/alerts`: the alerts that fire, alone and in groups, and those that others send.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use axum::{
     extract::{RawQuery, State},
@@ -130,16 +130,26 @@ struct PostableAlert {
     #[serde(default)]
     annotations: Option<Labels>,
     /// When it began. Default now.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "instant")]
     #[schema(value_type = Option<String>, format = DateTime)]
     starts_at: Option<Timestamp>,
     /// When it is over. Default five minutes from now.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "instant")]
     #[schema(value_type = Option<String>, format = DateTime)]
     ends_at: Option<Timestamp>,
     /// A page for people.
     #[serde(default, rename = "generatorURL")]
     generator_url: Option<String>,
+}
+
+/// An instant. The end of the last year stands for never, with many who send it, and lies past what we reckon with.
+fn instant<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Timestamp>, D::Error> {
+    let Some(text) = Option::<Cow<'de, str>>::deserialize(from)? else { return Ok(None) };
+    match text.parse() {
+        Ok(at) => Ok(Some(at)),
+        Err(_) if text.starts_with("9999-12-31T") => Ok(Some(Timestamp::MAX)),
+        Err(error) => Err(serde::de::Error::custom(error)),
+    }
 }
 
 /// The body is a list, and bodies that we parse are objects.
@@ -151,7 +161,7 @@ struct PostableAlerts {
 
 /// Takes alerts, as Prometheus sends them: again and again while they fire.
 ///
-/// Those that cannot be are refused with 422, and the others taken all the same.
+/// Those that cannot be, or have more than 32 KiB, are refused with 422, and the others taken all the same.
 #[utoipa::path(post, path = "/api/v2/alerts", tag = "alertmanager", request_body = Vec<PostableAlert>,
     responses((status = 200, description = "Taken; those that are new or over are on disk.")))]
 async fn alertmanager_alerts_post(
