@@ -155,15 +155,16 @@ def python(code: str, url: str, **env: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(code)],
         env={**os.environ, "FUSEBOARD_URL": url, **env},
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
 
 
-def finished(process: subprocess.Popen[str], timeout: float = 30) -> str:
-    """Its output, once it has ended well."""
-    out, err = process.communicate(timeout=timeout)
+def finished(process: subprocess.Popen[str], timeout: float = 30, text: str | None = None) -> str:
+    """Its output, once it has read that text and ended well."""
+    out, err = process.communicate(text, timeout=timeout)
     assert process.returncode == 0, err
     return out
 

@@ -242,11 +242,19 @@ def exchange() -> Iterator[Exchange]:
     running.process.communicate()
 
 
+@pytest.mark.parametrize(
+    "limit",
+    [
+        {"algorithm": "sliding_window", "limit": 9, "period_seconds": 1.1},
+        {"algorithm": "token_bucket", "requests_per_second": 4, "burst_size": 3},
+    ],
+    ids=["window", "bucket"],
+)
 def test_the_exchange_bans_nobody_whoever_dies(
-    server: Server, client: fuseboard.Client, exchange: Exchange
+    server: Server, client: fuseboard.Client, exchange: Exchange, limit: dict[str, Any]
 ) -> None:
     # as in demo/run.py: the exchange counts arrivals, the board counts grants
-    client.limiter_put("exchange", {"algorithm": "sliding_window", "limit": 9, "period_seconds": 1.1})
+    client.limiter_put("exchange", limit)
     env = {**QUICK, "EXCHANGE": exchange.port}
 
     def start(seconds: float) -> subprocess.Popen[str]:
@@ -276,5 +284,5 @@ def test_the_exchange_bans_nobody_whoever_dies(
     stats = exchange.stats()
     assert stats["bans"] == 0, (stats, results)
     assert sum(result["banned"] for result in results) == 0
-    assert healthy > 10 and alone > healthy
-    assert stats["requests"] > alone + 20, "they went on"
+    assert healthy > 5 and alone > healthy
+    assert stats["requests"] > alone + 5, "they went on"

@@ -289,9 +289,9 @@ def test_the_local_rate_is_the_fair_share(server: Server, client: fuseboard.Clie
         )
     board = current.board()
     both()
-    eventually(lambda: name in board.alone.shares)
+    eventually(lambda: name in board.alone.shares.rates)
     guarded()
-    assert board.alone.shares[name] == pytest.approx(10, rel=0.4)
+    assert board.alone.shares.rates[name] == pytest.approx(10, rel=0.4)
     server.kill()
     guarded()
     times = [guarded() for _ in range(8)]

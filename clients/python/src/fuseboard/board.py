@@ -147,7 +147,7 @@ class Board:
                 continue
             self._declared |= ask.keys
             for limiter in ask.limiters:
-                self.alone.learn_share(limiter.name, decision.get("fallback_share"))
+                self.alone.shares.learn_call(limiter.name, decision)
             if decision.get("allowed"):
                 return (yield from self._permit(ask, decision))
             retry_after = decision.get("retry_after_seconds")
@@ -171,7 +171,7 @@ class Board:
         wait = decision.get("wait_seconds") or 0.0
         if wait > 0:
             for limiter in ask.limiters:
-                self.alone.promise(limiter.name, wait)
+                self.alone.shares.promise(limiter.name, wait)
             try:
                 yield Sleep(wait)
             except BaseException:
@@ -200,6 +200,8 @@ class Board:
         if permit.span is not None:
             permit.span.ended(outcome, seconds, error)
             return False
+        for place in permit.held:
+            self._leave(place)
         if permit.local is not None:
             was = permit.breaker.settle(permit.local, outcome)
             replica = self.replica.breaker(permit.breaker.name)
@@ -236,7 +238,7 @@ class Board:
                 self._gate_if_denied(limiter)
                 got = yield from self.alone.wait(limiter, tokens, patience)
                 if got is not None:
-                    return Grant(got, None)
+                    return Grant(bool(got), got if isinstance(got, str) else None)
             body: dict[str, Any] = {
                 "tokens": int(tokens) if tokens == int(tokens) else tokens,
                 "max_wait_seconds": PATIENCE_SECONDS if patience is None else patience,
@@ -255,11 +257,11 @@ class Board:
                 declare = True
                 continue
             self._declared.add(key)
-            self.alone.learn_share(limiter.name, decision.get("fallback_share"))
+            self.alone.shares.learn_acquired(limiter.name, decision)
             if decision.get("allowed"):
                 wait = decision.get("wait_seconds") or 0.0
                 if wait > 0:
-                    self.alone.promise(limiter.name, wait)
+                    self.alone.shares.promise(limiter.name, wait)
                     yield Sleep(wait)
                 return Grant(True, decision.get("lease_id"))
             if patience is not None:
@@ -276,6 +278,8 @@ class Board:
 
     def release(self, limiter: str, lease_id: str) -> Steps[None]:
         """End a permit of a limiter that counts calls in flight."""
+        if self._leave(lease_id):
+            return
         body = encode({"lease_id": lease_id}).encode("ascii")
         try:
             yield from self.send(Request("POST", at("limiters", limiter, "release"), body))
@@ -284,8 +288,18 @@ class Board:
 
     def release_later(self, limiter: str, lease_id: str) -> None:
         """The same without waiting. Safe in finalisers."""
-        self._releases.append((limiter, lease_id))
-        self.courier.wake()
+        if not self._leave(lease_id):
+            self._releases.append((limiter, lease_id))
+            self.courier.wake()
+
+    def _leave(self, place: str) -> bool:
+        """Give up a place among the calls in flight; whether this process had given it."""
+        known = place.startswith("alone-")
+        over = self.alone.ended(place) if known else None
+        if over is not None:
+            self._releases.append(over)
+            self.courier.wake()
+        return known
 
     def release_rest(self) -> Steps[None]:
         """What was left for later."""
@@ -327,7 +341,7 @@ class Board:
         """Something got no answer: from now on this process decides by itself."""
         if not isinstance(error, Gated) and self.presence.lost(error.retry_after_seconds):
             logger.warning("fuseboard: the server is away, deciding locally: %s", error)
-            self.alone.begin_afresh()
+            self.alone.shares.begin_afresh()
             self.replica.lost()
             self.courier.wake()
 

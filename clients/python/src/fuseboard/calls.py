@@ -62,7 +62,7 @@ class Ask:
 class Permit:
     """Leave for one call. Its outcome must be reported."""
 
-    __slots__ = ("breaker", "call_id", "local", "span", "urgent")
+    __slots__ = ("breaker", "call_id", "held", "local", "span", "urgent")
 
     def __init__(
         self,
@@ -71,6 +71,7 @@ class Permit:
         local: int | None,
         urgent: bool = False,
         span: Span | None = None,
+        held: tuple[str, ...] = (),
     ) -> None:
         self.breaker = breaker
         self.call_id = call_id
@@ -78,6 +79,8 @@ class Permit:
         self.urgent = urgent
         # admitted by this process, by what the server had told
         self.span = span
+        # places among the calls in flight that this process gave while the server was away
+        self.held = held
 
 
 class Grant:

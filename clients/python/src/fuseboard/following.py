@@ -188,7 +188,7 @@ class Follower:
         leased = self._limiters.get(name)
         if leased is not None:
             leased.learn(told)
-            self._board.alone.learn_limiter(name, told)
+            self._board.alone.shares.learn_limiter(name, told)
 
     def _forget_all(self) -> None:
         for breaker in list(self._breakers.values()):

@@ -142,7 +142,8 @@ class LocalBreaker:
             self._epoch += 1
 
 
-MAX_SPENDS = 10_000
+MAX_SPENDS = 1000
+"""The most entries that say what was spent; of more, the oldest count as one."""
 
 
 class LocalBucket:
@@ -153,22 +154,16 @@ class LocalBucket:
     """
 
     def __init__(
-        self,
-        rate: float,
-        burst: float,
-        clock: Clock = time.monotonic,
-        *,
-        quiet: float = 0.0,
-        memory: float = 0.0,
+        self, rate: float, burst: float, clock: Clock = time.monotonic, *, quiet: float = 0.0
     ) -> None:
         self.rate = rate
         self.burst = burst
-        self.memory = memory
         self._clock = clock
         self._lock = threading.RLock()
         self._tokens = 0.0
         self._at = clock() + quiet
-        self._spends: deque[tuple[float, float]] = deque(maxlen=MAX_SPENDS)
+        self._paused = False
+        self._spends: deque[tuple[float, float]] = deque()
 
     def reserve(self, tokens: float, patience: float) -> float | None:
         """Take tokens that are there after the returned wait; ``None`` if that is beyond the patience."""
@@ -182,27 +177,84 @@ class LocalBucket:
             if wait > patience:
                 return None
             self._tokens -= tokens
-            self._spends.append((now + wait, tokens))
             return wait
 
     def give_back(self, tokens: float) -> None:
         """Tokens that were reserved and not used."""
         with self._lock:
             self._tokens = min(self.burst, self._tokens + tokens)
-            for i in range(len(self._spends) - 1, -1, -1):
-                if self._spends[i][1] == tokens:
-                    del self._spends[i]
-                    break
+
+    def spend(self, tokens: float) -> bool:
+        """Use tokens that were reserved and are due; not while the server is being told."""
+        with self._lock:
+            if not self._paused:
+                self.note(tokens)
+            return not self._paused
 
     def note(self, tokens: float) -> None:
         """Tokens that are spent whether they are there or not."""
         with self._lock:
             self._spends.append((self._clock(), tokens))
+            if len(self._spends) > MAX_SPENDS:
+                _, oldest = self._spends.popleft()
+                at, next_one = self._spends.popleft()
+                self._spends.appendleft((at, oldest + next_one))
 
-    def take_spent(self) -> float:
-        """Tokens that were spent lately enough to count still, each told once."""
+    def pause(self, paused: bool) -> None:
+        """Whether the server is being told what was spent: until it knows, nothing more is."""
         with self._lock:
-            since = self._clock() - self.memory
-            spent = sum(tokens for at, tokens in self._spends if at > since)
+            self._paused = paused
+
+    def take_spent(self) -> list[tuple[float, float]]:
+        """What was spent: when, and how much. Each token is told once."""
+        with self._lock:
+            spent = list(self._spends)
             self._spends.clear()
             return spent
+
+
+class LocalPermits:
+    """So many calls in flight at once, after ``quiet`` seconds: until then what the server let go counts."""
+
+    def __init__(self, permits: int, clock: Clock = time.monotonic, *, quiet: float = 0.0) -> None:
+        self.permits = permits
+        self.running = 0
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._from = clock() + quiet
+        self._paused = False
+        self._lease: str | None = None
+
+    def enter(self) -> float:
+        """0 if a call may go, and is in flight from now on; else how long to wait before the next try."""
+        with self._lock:
+            left = self._from - self._clock()
+            if left > 0:
+                return left
+            if self._paused or self.running >= self.permits:
+                return 0.01
+            self.running += 1
+            return 0.0
+
+    def leave(self) -> str | None:
+        """A call has ended. The server's lease, if that was the last of those that it was told of."""
+        with self._lock:
+            self.running = max(0, self.running - 1)
+            return self._over()
+
+    def pause(self, paused: bool) -> None:
+        """Whether the server is being told how many run."""
+        with self._lock:
+            self._paused = paused
+
+    def hand_over(self, lease: str) -> str | None:
+        """From now on the server counts them, under that lease; it comes back if they are over already."""
+        with self._lock:
+            self._lease = lease
+            return self._over()
+
+    def _over(self) -> str | None:
+        if self.running:
+            return None
+        lease, self._lease = self._lease, None
+        return lease

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
-from typing import TYPE_CHECKING, Protocol
+import time
+from typing import TYPE_CHECKING, Any, Protocol
 
-from .answers import answered
+from .answers import answered, fields
 from .calls import encode
 from .errors import FuseboardError, FuseboardUnavailable
 from .steps import Steps
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from .board import Board
 
 DOZE_SECONDS = 0.5
+MAX_ITEMS = 10
+"""The most limiters that are told of in one request: each may have a thousand entries."""
 
 logger = logging.getLogger("fuseboard")
 
@@ -39,8 +42,8 @@ class Rounds:
 
     def __init__(self, board: Board) -> None:
         self._board = board
-        # what was spent alone and is being told, with the key under which it counts once
-        self._spends: tuple[str, bytes] | None = None
+        # what was spent alone and is being told, with the keys under which it counts once
+        self._spends: list[tuple[str, bytes]] = []
 
     def duties(self) -> bool:
         """Probe a server that is away; else send outcomes, what cancelled callers held, and the rest."""
@@ -88,30 +91,59 @@ class Rounds:
                 logger.debug("fuseboard: %s", error)
 
     def _probe(self) -> None:
-        presence = self._board.presence
+        presence, shares = self._board.presence, self._board.alone.shares
         try:
             self._ask(Request("GET", "/livez"))
+            shares.pause(True)
             # before anybody is granted anything anew
             self._tell_spends()
         except FuseboardUnavailable:
+            shares.pause(False)
             presence.still_away()
             return
+        except BaseException:
+            shares.pause(False)
+            raise
         presence.back()
         logger.warning("fuseboard: the server is back")
 
     def _tell_spends(self) -> None:
         """What was spent without the server, so that it counts there."""
-        for _ in range(3):
-            if self._spends is None:
-                spent = self._board.alone.take_spent()
-                if not spent:
-                    return
-                items = [{"limiter": name, "spent_tokens": tokens} for name, tokens in spent.items()]
-                body = encode({"client": self._board.client, "items": items[:1000]})
-                self._spends = (os.urandom(16).hex(), body.encode("ascii"))
-            key, payload = self._spends
-            self._ask(Request("POST", "/v1/leases", payload, headers={"idempotency-key": key}))
-            self._spends = None
+        shares = self._board.alone.shares
+        if not self._spends:
+            now = time.monotonic()
+            running = shares.in_flight()
+            items: list[dict[str, Any]] = [
+                {"limiter": name, "spent": [_spent(now - at, tokens) for at, tokens in spends]}
+                for name, spends in shares.take_spent().items()
+            ]
+            items += [
+                {"limiter": name, "tokens": permits.running, "min_tokens": permits.running}
+                for name, permits in running.items()
+            ]
+            for start in range(0, len(items), MAX_ITEMS):
+                body = encode({"client": self._board.client, "items": items[start : start + MAX_ITEMS]})
+                self._spends.append((os.urandom(16).hex(), body.encode("ascii")))
+        while self._spends:
+            key, payload = self._spends[0]
+            answer = fields(
+                self._ask(Request("POST", "/v1/leases", payload, headers={"idempotency-key": key}))
+            )
+            self._spends.pop(0)
+            self._hand_over(answer)
+
+    def _hand_over(self, answer: dict[str, Any]) -> None:
+        """Calls that are in flight are the server's from now on, until they end."""
+        running = self._board.alone.shares.in_flight()
+        for told in answer.get("items") or ():
+            lease = told.get("lease") or {}
+            name = str(told.get("limiter"))
+            if not lease.get("lease_id"):
+                continue
+            permits = running.get(name)
+            over = lease["lease_id"] if permits is None else permits.hand_over(str(lease["lease_id"]))
+            if over is not None:
+                self._board.release_later(name, over)
 
     def _ask(self, request: Request) -> Response:
         return answered(self._board.transport.request(request))
@@ -121,3 +153,7 @@ class Rounds:
             self._board.run(steps)
         except FuseboardError as error:
             logger.debug("fuseboard: %s", error)
+
+
+def _spent(seconds: float, tokens: float) -> dict[str, float]:
+    return {"tokens": round(tokens, 6), "seconds_ago": round(max(0.0, seconds), 6)}
