@@ -165,7 +165,7 @@ def test_the_process_decides_as_the_server_does(
     threshold = AlertThreshold("m", 1.0, AlertLevel.CRITICAL, comparison, template)
     manager.add_threshold(threshold)
     there = manager.check_metric("m", value)
-    here = manager._decide("m", value)
+    here = manager.decide("m", value)
     assert bool(there) is breached
     assert [(a.level, a.message, a.details) for a in there] == [(a.level, a.message, a.details) for a in here]
 

@@ -68,6 +68,31 @@ class BackupInfo:
         )
 
 
+class Retention:
+    """Declares the rules of a configuration, once per type and server. The backup is made by then: what goes
+    wrong is told, not raised."""
+
+    def __init__(self, config: BackupConfig | None) -> None:
+        self._config = config
+
+    def due(self, url: str, backup_type: str) -> dict[str, Any] | None:
+        """The rules, if they are to be declared."""
+        if self._config is None or (url, backup_type) in _declared:
+            return None
+        return {"retention_days": self._config.retention_days}
+
+    def declared(self, url: str, backup_type: str) -> None:
+        """The board has them."""
+        _declared.add((url, backup_type))
+
+    def refused(self, url: str, backup_type: str, error: FuseboardError) -> None:
+        """The board has others, which stay, or does not take these."""
+        if error.status == 412:
+            self.declared(url, backup_type)
+        else:
+            logger.warning("fuseboard: no retention for backups of type %s: %s", backup_type, error)
+
+
 class BackupManager:
     """Backups on the board. Nothing is kept here: while it is away, all raises ``FuseboardUnavailable``.
 
@@ -76,7 +101,7 @@ class BackupManager:
 
     def __init__(self, config: BackupConfig | None = None) -> None:
         self.config = config or BackupConfig()
-        self._declares = config is not None
+        self._retention = Retention(config)
 
     def create_backup(
         self,
@@ -94,8 +119,7 @@ class BackupManager:
         made = _client().backup_create(
             documents, backup_type=backup_type, labels=labels, idempotency_key=uuid.uuid4().hex
         )
-        if self._declares:
-            self._declare_retention(backup_type)
+        self._declare_retention(backup_type)
         return str(made["backup_id"])
 
     def load_backup(self, backup_id: str) -> dict[str, Any]:
@@ -129,20 +153,17 @@ class BackupManager:
         return True
 
     def _declare_retention(self, backup_type: str) -> None:
-        """Once per type and server. The backup is made: what goes wrong here is told, not raised."""
         client = _client()
-        key = (client._settings.url, backup_type)
-        if key in _declared:
+        url = client._settings.url
+        rules = self._retention.due(url, backup_type)
+        if rules is None:
             return
         try:
-            client.retention_put(
-                backup_type, {"retention_days": self.config.retention_days}, if_none_match="*"
-            )
+            client.retention_put(backup_type, rules, if_none_match="*")
         except FuseboardError as error:
-            if error.status != 412:  # it has rules already, and they stay
-                logger.warning("fuseboard: no retention for backups of type %s: %s", backup_type, error)
-                return
-        _declared.add(key)
+            self._retention.refused(url, backup_type, error)
+        else:
+            self._retention.declared(url, backup_type)
 
 
 def _client() -> Client:

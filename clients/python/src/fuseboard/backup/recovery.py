@@ -70,11 +70,16 @@ def _recovering(ask: Callable[[], T]) -> T:
     try:
         return ask()
     except FuseboardError as error:
-        raise RecoveryError(
-            str(error),
-            status=error.status,
-            code=error.code,
-            detail=error.detail,
-            errors=error.errors,
-            retry_after_seconds=error.retry_after_seconds,
-        ) from error
+        raise recovery_error(error) from error
+
+
+def recovery_error(error: FuseboardError) -> RecoveryError:
+    """The same, as a failure to take a backup back."""
+    return RecoveryError(
+        str(error),
+        status=error.status,
+        code=error.code,
+        detail=error.detail,
+        errors=error.errors,
+        retry_after_seconds=error.retry_after_seconds,
+    )

@@ -1,6 +1,7 @@
 """Logs, metrics and alerts of a process, which the board shares."""
 
 from .alerts import AlertManager, get_alert_manager
+from .asynchronous import AsyncAlertManager
 from .collector import MetricsCollector, get_metrics_collector
 from .logs import JsonFormatter, StructuredLogger, TextFormatter, get_logger, setup_structured_logging
 from .thresholds import Alert, AlertLevel, AlertThreshold
@@ -10,6 +11,7 @@ __all__ = [
     "AlertLevel",
     "AlertManager",
     "AlertThreshold",
+    "AsyncAlertManager",
     "JsonFormatter",
     "MetricsCollector",
     "StructuredLogger",

@@ -53,18 +53,14 @@ class AlertManager:
         While the server is away it holds here, and is declared when the server is back.
         ``FuseboardError`` if the server refuses it.
         """
-        if not isinstance(threshold, AlertThreshold):
-            raise TypeError("not an AlertThreshold")
-        with self._lock:
-            self._thresholds.setdefault(threshold)
+        self.remember(threshold)
         try:
             self._declare(threshold)
         except FuseboardUnavailable:
             board().expect_work()
             board().courier.wake()
         except FuseboardError:
-            with self._lock:
-                self._thresholds.pop(threshold, None)
+            self.forget(threshold)
             raise
 
     def add_handler(self, handler: Handler) -> None:
@@ -90,13 +86,9 @@ class AlertManager:
         value = float(value)
         alerts = self._ask(metric_name, value) if math.isfinite(value) else None
         if alerts is None:
-            alerts = self._decide(metric_name, value)
-        with self._lock:
-            self._recent.extend(alerts)
-            handlers = list(self._handlers)
-        for alert in alerts:
-            for handler in handlers:
-                self._call(handler, alert)
+            alerts = self.decide(metric_name, value)
+        for alert, handler in self.noticed(alerts):
+            self._call(handler, alert)
         return alerts
 
     def get_recent_alerts(self, count: int = 10) -> list[Alert]:
@@ -106,8 +98,7 @@ class AlertManager:
         try:
             return self._listed(count)
         except FuseboardUnavailable:
-            with self._lock:
-                return list(self._recent)[: -count - 1 : -1]
+            return self.seen_here(count)
 
     def clear_alerts(self) -> None:
         """Show this process no alerts from before. The board and other processes keep them."""
@@ -115,6 +106,35 @@ class AlertManager:
         with contextlib.suppress(FuseboardUnavailable):
             items = reach(lambda client: client.alert_list(limit=1))["items"]
             newest = items[0]["id"] if items else 0
+        self.forget_alerts(newest)
+
+    # what this process knows: ``AsyncAlertManager`` shares it
+
+    def remember(self, threshold: AlertThreshold) -> None:
+        """One that holds here, too."""
+        if not isinstance(threshold, AlertThreshold):
+            raise TypeError("not an AlertThreshold")
+        with self._lock:
+            self._thresholds.setdefault(threshold)
+
+    def forget(self, threshold: AlertThreshold) -> None:
+        """The board does not take it."""
+        with self._lock:
+            self._thresholds.pop(threshold, None)
+
+    def noticed(self, alerts: list[Alert]) -> list[tuple[Alert, Handler]]:
+        """Keep the alerts; which handlers are to be called."""
+        with self._lock:
+            self._recent.extend(alerts)
+            return [(alert, handler) for alert in alerts for handler in self._handlers]
+
+    def seen_here(self, count: int) -> list[Alert]:
+        """The newest that this process has seen."""
+        with self._lock:
+            return list(self._recent)[: -count - 1 : -1]
+
+    def forget_alerts(self, newest: int | None) -> None:
+        """Up to that one, or if nobody knows it, up to now."""
         with self._lock:
             self._recent.clear()
             self._cleared = (now(), newest)
@@ -127,12 +147,12 @@ class AlertManager:
             self._declare_rest()
             told = reach(lambda client: client.alert_check(metric_name, value))
         except FuseboardUnavailable:
-            # it may come back with another database; declaring again is harmless
-            self._declared.clear()
+            self.declare_again()
             return None
         return [Alert.of(alert) for alert in told["alerts"]]
 
-    def _decide(self, metric_name: str, value: float) -> list[Alert]:
+    def decide(self, metric_name: str, value: float) -> list[Alert]:
+        """The alerts by the thresholds of this process."""
         with self._lock:
             known = list(self._thresholds)
         found = []
@@ -153,7 +173,7 @@ class AlertManager:
         while True:
             page = reach(partial(Client.alert_list, limit=min(count, 1000), cursor=cursor))
             for alert in map(Alert.of, page["items"]):
-                if self._is_cleared(alert):
+                if self.is_cleared(alert):
                     return found
                 found.append(alert)
                 if len(found) == count:
@@ -162,7 +182,8 @@ class AlertManager:
             if cursor is None:
                 return found
 
-    def _is_cleared(self, alert: Alert) -> bool:
+    def is_cleared(self, alert: Alert) -> bool:
+        """Whether it is from before alerts were cleared."""
         if self._cleared is None:
             return False
         at, newest = self._cleared
@@ -174,22 +195,33 @@ class AlertManager:
         key = (board().settings.url, threshold)
         if key not in self._declared:
             reach(lambda client: client.threshold_create(threshold.spec()))
-            self._declared.add(key)
+            self.declared(threshold)
+
+    def declared(self, threshold: AlertThreshold) -> None:
+        """The board has it."""
+        self._declared.add((board().settings.url, threshold))
+
+    def declare_again(self) -> None:
+        """The server may come back with another database; declaring again is harmless."""
+        self._declared.clear()
+
+    def refused(self, threshold: AlertThreshold, error: FuseboardError) -> None:
+        """The board has heard of it, and does not take it."""
+        logger.warning("fuseboard: the board refuses a threshold of %s: %s", threshold.metric_name, error)
+        self.declared(threshold)
 
     def _declare_rest(self) -> None:
         """Those that were added while the server was away; ``FuseboardUnavailable`` if it still is."""
-        for threshold in self._undeclared():
+        for threshold in self.undeclared():
             try:
                 self._declare(threshold)
             except FuseboardUnavailable:
                 raise
             except FuseboardError as error:
-                logger.warning(
-                    "fuseboard: the board refuses a threshold of %s: %s", threshold.metric_name, error
-                )
-                self._declared.add((board().settings.url, threshold))
+                self.refused(threshold, error)
 
-    def _undeclared(self) -> list[AlertThreshold]:
+    def undeclared(self) -> list[AlertThreshold]:
+        """Those that the board has not heard of."""
         url = board().settings.url
         with self._lock:
             return [threshold for threshold in self._thresholds if (url, threshold) not in self._declared]
@@ -198,7 +230,7 @@ class AlertManager:
 
     def round(self, board: Board, last: bool) -> bool:
         """Declare what the server missed while it was away."""
-        if not self._thresholds or board.presence.away or not self._undeclared():
+        if not self._thresholds or board.presence.away or not self.undeclared():
             return False
         with contextlib.suppress(FuseboardUnavailable):
             self._declare_rest()
