@@ -37,6 +37,7 @@ use super::{
     problem::{Code, PROBLEM_JSON, Problem},
     pushgateway,
     routes::{CALLS, GROUPS, PUSHES, is_hot, is_long, is_routine, route_of, template},
+    unread::read_off,
 };
 use crate::domain::Time;
 
@@ -105,7 +106,14 @@ impl Edge {
         let _in_flight = InFlight::enter(inner);
         let response = match inner.admit(route, &mut request) {
             Ok(()) => inner.serve(route, request).await,
-            Err(problem) => problem.into_response(),
+            Err(problem) => {
+                let response = problem.into_response();
+                if response.status() != StatusCode::SERVICE_UNAVAILABLE {
+                    let (head, body) = request.into_parts();
+                    read_off(&head.headers, body).await;
+                }
+                response
+            }
         };
         let mut response = as_problem(response, uri.path(), in_texts);
         inner.finish(start, route, &method, &uri, &id, response.status());

@@ -47,6 +47,7 @@ mod thresholds;
 mod tokens;
 mod ui;
 pub mod unparsed;
+mod unread;
 
 use std::{
     sync::{Arc, atomic::AtomicBool},
@@ -127,4 +128,6 @@ pub fn routes(metrics_enabled: bool) -> Router<AppState> {
         .merge(docs::routes(metrics_enabled))
         .merge(ui::routes())
         .merge(status_page::routes())
+        .fallback(unread::not_found)
+        .method_not_allowed_fallback(unread::method_not_allowed)
 }

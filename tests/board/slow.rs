@@ -145,3 +145,38 @@ async fn a_client_that_never_reads_its_answers_is_let_go() {
     drop(deaf);
     assert_unharmed(&board, "a client that never read").await;
 }
+
+#[tokio::test]
+async fn a_refusal_does_not_cost_the_connection_when_the_body_comes_late() {
+    let board = TestServer::start_with(|config| config.token = Some("fb_secret".to_owned().into())).await;
+    let token = "authorization: Bearer fb_secret\r\n";
+    for (what, head, status, code) in [
+        ("nothing there", format!("PUT /v1/nothing HTTP/1.1\r\n{token}"), 404, "not_found"),
+        ("wrong method", format!("PATCH /v1/breakers/b HTTP/1.1\r\n{token}"), 405, "method_not_allowed"),
+        ("no token", "PUT /v1/breakers/b HTTP/1.1\r\n".to_owned(), 401, "unauthorized"),
+    ] {
+        let mut raw =
+            Raw::sending(&board, &format!("{head}host: localhost\r\ncontent-length: 2\r\n\r\n")).await;
+        let early = tokio::time::timeout(Duration::from_millis(100), raw.reply()).await;
+        assert!(early.is_err(), "{what}: {early:?}");
+        raw.send("{}").await;
+        raw.reply().await.assert_problem(status, code);
+        raw.send(&format!("GET /v1/breakers HTTP/1.1\r\nhost: localhost\r\n{token}\r\n")).await;
+        assert_eq!(raw.reply().await.status, 200, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_does_not_wait_for_a_large_body_or_for_one_that_must_be_asked_for() {
+    let board = TestServer::start().await;
+    for more in [
+        "content-length: 65537\r\n",
+        "content-length: 2\r\nexpect: 100-continue\r\n",
+        "transfer-encoding: chunked\r\n",
+    ] {
+        let mut raw =
+            Raw::sending(&board, &format!("PUT /v1/nothing HTTP/1.1\r\nhost: localhost\r\n{more}\r\n")).await;
+        raw.reply().await.assert_problem(404, "not_found");
+        assert_eq!(raw.closed().await, "", "{more}");
+    }
+}
