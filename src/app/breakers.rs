@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 
 pub use self::{
     manual::StateChange,
-    view::{BreakerView, MetricsView, ReporterView},
+    view::{BreakerMetrics, BreakerView, ReporterView},
 };
 use super::{Board, Limits, definitions::Resource, registry::Registry};
 use crate::domain::{

@@ -11,7 +11,7 @@ use super::Name;
 /// the time, and collide within a second.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, utoipa::ToSchema)]
 #[serde(transparent)]
-#[schema(value_type = String, example = "pre_session_20251218_080000_k3v9q0xa")]
+#[schema(value_type = String, pattern = "^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}_[0-9]{8}_[0-9]{6}_[0-9a-hjkmnp-tv-z]{8}$", example = "pre_session_20251218_080000_k3v9q0xa")]
 pub struct BackupId(String);
 
 /// The text is no [`BackupId`].

@@ -22,6 +22,7 @@ pub mod retention;
 pub mod retry;
 pub mod scan;
 pub mod schedule;
+pub mod schema;
 pub mod series;
 pub mod template;
 pub mod text;

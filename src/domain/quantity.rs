@@ -56,7 +56,10 @@ impl TryFrom<f64> for Seconds {
         if !(0.0..=Self::MAX).contains(&raw) {
             return Err(OutOfRange("seconds must be a number from 0 to 315360000"));
         }
-        Duration::try_from_secs_f64(raw).map(Self).map_err(|_| OutOfRange("seconds must be a finite number"))
+        let span =
+            Duration::try_from_secs_f64(raw).map_err(|_| OutOfRange("seconds must be a finite number"))?;
+        // What is more than no time stays so.
+        Ok(Self(if raw > 0.0 { span.max(Duration::from_nanos(1)) } else { span }))
     }
 }
 
@@ -164,5 +167,7 @@ mod tests {
         assert_eq!(Tokens::try_from(1e-300).map(Tokens::micros), Ok(1));
         assert_eq!(Tokens::try_from(0.0).map(Tokens::micros), Ok(0));
         assert_eq!(Tokens::try_from(1.5).map(Tokens::as_f64), Ok(1.5));
+        assert_eq!(Seconds::try_from(1e-300).map(Seconds::get), Ok(Duration::from_nanos(1)));
+        assert_eq!(Seconds::try_from(0.0), Ok(Seconds::ZERO));
     }
 }

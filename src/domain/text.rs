@@ -42,6 +42,13 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     }
 }
 
+/// Whether a text has more than so many characters.
+#[must_use]
+pub fn is_longer(text: &str, most: usize) -> bool {
+    // There are never more characters than bytes.
+    text.len() > most && text.chars().nth(most).is_some()
+}
+
 /// Bytes as hexadecimal text.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {

@@ -17,10 +17,10 @@ use super::{
 };
 use crate::{
     app::{
-        calls::{AggregateAnswer, AggregateReport, RunReport, Session},
+        calls::{AggregateAnswer, AggregateReport, Session},
         text::Text,
     },
-    domain::object::objects,
+    domain::{object::objects, schema::ClientName, text::is_longer},
 };
 
 /// The most reports of one request, and the most runs of one report.
@@ -28,6 +28,10 @@ const MAX_REPORTS: usize = 1000;
 const MAX_RUNS: usize = 1000;
 /// The most calls of one run.
 const MAX_COUNT: u32 = 10_000_000;
+/// What an `int64` of the API's description can hold.
+const MAX_NUMBER: u64 = i64::MAX as u64;
+/// What an `int32` can.
+const MAX_REJECTED: u32 = i32::MAX as u32;
 
 pub(super) fn routes() -> Routes {
     Routes::default().routes(routes!(outcomes_aggregate))
@@ -39,36 +43,17 @@ pub(super) fn routes() -> Routes {
 struct AggregatesBody<'a> {
     /// Who called. Consecutive failures are counted for each client by itself.
     #[serde(borrow, default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<ClientName>)]
     client: Option<Text<'a>>,
     /// Distinguishes processes, and lives of a process, that have the same `client`: sequence numbers are compared within
     /// a session. Empty if left out.
     #[serde(borrow, default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<ClientName>)]
     session: Option<Text<'a>>,
     /// Up to 1000 reports, applied in order.
     #[serde(borrow, deserialize_with = "objects")]
-    #[schema(value_type = Vec<AggregateItem>)]
+    #[schema(max_items = 1000)]
     items: Vec<AggregateReport<'a>>,
-}
-
-/// What happened at one breaker since the last report.
-#[derive(Debug, ToSchema)]
-#[expect(dead_code, reason = "only for the API description")]
-struct AggregateItem {
-    /// Which breaker.
-    breaker: String,
-    /// The generation in which the calls were admitted, as the replica told it.
-    generation: u64,
-    /// Ascends with each report of the session on this breaker, from 1. A report that comes again counts nothing.
-    #[schema(minimum = 1)]
-    sequence: u64,
-    /// The outcomes in their order, as at most 1000 runs of equal ones.
-    runs: Option<Vec<RunReport>>,
-    /// Calls that the client turned away by itself, in whatever generation; 0 if left out.
-    rejected: Option<u32>,
-    /// What went wrong last, for the history; at most 1024 bytes.
-    error: Option<String>,
 }
 
 /// The answers to a report.
@@ -102,8 +87,14 @@ async fn outcomes_aggregate(State(state): State<AppState>, body: JsonBytes) -> R
 
 fn check(report: &AggregateReport<'_>, i: usize) -> Result<(), Problem> {
     let invalid = |field: &str, message: String| Problem::invalid(format!("items[{i}].{field}"), message);
-    if report.sequence == 0 {
-        return Err(invalid("sequence", "must be at least 1".to_owned()));
+    if !(1..=MAX_NUMBER).contains(&report.sequence) {
+        return Err(invalid("sequence", format!("must be from 1 to {MAX_NUMBER}")));
+    }
+    if report.generation > MAX_NUMBER {
+        return Err(invalid("generation", format!("must be at most {MAX_NUMBER}")));
+    }
+    if report.rejected > MAX_REJECTED {
+        return Err(invalid("rejected", format!("must be at most {MAX_REJECTED}")));
     }
     if report.runs.len() > MAX_RUNS {
         return Err(invalid("runs", format!("must be at most {MAX_RUNS}")));
@@ -116,8 +107,8 @@ fn check(report: &AggregateReport<'_>, i: usize) -> Result<(), Problem> {
             return Err(invalid(&format!("runs[{k}].slow"), "must be at most count".to_owned()));
         }
     }
-    if report.error.as_ref().is_some_and(|error| error.as_str().len() > MAX_ERROR) {
-        return Err(invalid("error", format!("must be at most {MAX_ERROR} bytes")));
+    if report.error.as_ref().is_some_and(|error| is_longer(error.as_str(), MAX_ERROR)) {
+        return Err(invalid("error", format!("must be at most {MAX_ERROR} characters")));
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use axum::{extract::State, http::StatusCode, response::Response};
 
 use super::{
     AppState,
-    definitions::{self, Conditions},
+    definitions::{self, Conditions, DeleteHeaders, ReplaceHeaders},
     extract::{JsonBytes, NamePath, Query},
     json::Json,
     paging::{Page, PageQuery},
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     app::routes::{RouteCell, RouteView},
-    domain::notify::RouteSpec,
+    domain::{Name, notify::RouteSpec},
 };
 
 pub(super) fn routes() -> Routes {
@@ -35,10 +35,9 @@ async fn route_list(
 /// Routes are tried in ascending order of `position` and name, as Alertmanager tries those inside of its root: the first that
 /// matches takes the alert, and the next ones are tried as long as those that matched say `continue`. An alert that no route
 /// matches goes to every receiver, in groups by `alertname`.
-#[utoipa::path(put, path = "/v1/routes/{name}", tag = "notifications", request_body = RouteSpec,
-    params(("name" = String, Path, description = "The route's name."),
-        ("If-Match" = Option<String>, Header, description = "Replace only the configuration with this ETag."),
-        ("If-None-Match" = Option<String>, Header, description = "`*`: create only.")),
+#[utoipa::path(put, path = "/v1/routes/{name}", tag = "notifications", request_body = Option<RouteSpec>,
+    params(("name" = Name, Path, description = "The route's name."),
+        ReplaceHeaders),
     responses((status = 200, description = "Replaced.", body = RouteView),
         (status = 201, description = "Created.", body = RouteView)))]
 async fn route_put(
@@ -52,7 +51,7 @@ async fn route_put(
 
 /// One route.
 #[utoipa::path(get, path = "/v1/routes/{name}", tag = "notifications",
-    params(("name" = String, Path, description = "The route's name.")),
+    params(("name" = Name, Path, description = "The route's name.")),
     responses((status = 200, description = "The route.", body = RouteView)))]
 async fn route_get(State(state): State<AppState>, NamePath(name): NamePath) -> Result<Response, Problem> {
     let cell = state.board.find::<RouteCell>(name.as_str())?;
@@ -61,8 +60,8 @@ async fn route_get(State(state): State<AppState>, NamePath(name): NamePath) -> R
 
 /// Deletes a route.
 #[utoipa::path(delete, path = "/v1/routes/{name}", tag = "notifications",
-    params(("name" = String, Path, description = "The route's name."),
-        ("If-Match" = Option<String>, Header, description = "Delete only the configuration with this ETag.")),
+    params(("name" = Name, Path, description = "The route's name."),
+        DeleteHeaders),
     responses((status = 204, description = "Deleted.")))]
 async fn route_delete(
     State(state): State<AppState>,

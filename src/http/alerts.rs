@@ -10,7 +10,7 @@ use super::{
     breakers::bounded,
     extract::{JsonBytes, Query, RawPath},
     json::Json,
-    paging::{Page, PageQuery, checked_limit, default_limit, id_cursor},
+    paging::{HistoryQuery, Page, checked_limit, default_limit, id_cursor},
     problem::Problem,
     routing::{Routes, routes},
 };
@@ -24,6 +24,7 @@ use crate::{
     },
     domain::{
         alert::{AlertLevel, AlertState},
+        schema::IdCursor,
         threshold::ValueSpec,
     },
 };
@@ -71,6 +72,7 @@ struct AlertListQuery {
     #[param(minimum = 1, maximum = 1000, default = 100)]
     limit: usize,
     /// The `next_cursor` of the page before.
+    #[param(value_type = Option<IdCursor>)]
     cursor: Option<String>,
     /// Only on this metric; for those from outside, with this `alertname`.
     metric_name: Option<String>,
@@ -166,14 +168,14 @@ async fn alert_delete(State(state): State<AppState>, RawPath(id): RawPath) -> Re
 ///
 /// When events are no longer kept, that it fired and was resolved is told with the id 0.
 #[utoipa::path(get, path = "/v1/alerts/{id}/events", tag = "alerts",
-    params(("id" = i64, Path, description = "The alert's number."), PageQuery),
+    params(("id" = i64, Path, description = "The alert's number."), HistoryQuery),
     responses((status = 200, description = "A page of events.", body = Page<EventView>)))]
 async fn alert_event_list(
     State(state): State<AppState>,
     RawPath(id): RawPath,
-    Query(query): Query<PageQuery>,
+    Query(query): Query<HistoryQuery>,
 ) -> Result<Json<Page<EventView>>, Problem> {
-    let (limit, before) = (query.checked_limit()?, query.id_cursor()?);
+    let (limit, before) = query.checked()?;
     let (items, next) = state.board.alert_events(alert_id(&id)?, before, limit).await?;
     Ok(Json(Page { items, next_cursor: next.map(|id| id.to_string()) }))
 }
@@ -182,13 +184,13 @@ async fn alert_event_list(
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct AcknowledgeBody<'a> {
-    /// What; at most 1024 bytes.
+    /// What; at most 1024 characters.
     #[serde(borrow, default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, max_length = 1024)]
     comment: Option<Text<'a>>,
-    /// Who; at most 1024 bytes. The token's name if left out.
+    /// Who; at most 1024 characters. The token's name if left out.
     #[serde(borrow, default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, max_length = 1024)]
     actor: Option<Text<'a>>,
 }
 

@@ -19,9 +19,9 @@ use super::{
     AppState,
     extract::{Query, RawPath},
     health::label_filter,
-    idempotency::Once,
+    idempotency::{Once, OnceHeader},
     json::Json,
-    paging::{Page, PageQuery, checked_limit, default_limit},
+    paging::{HistoryQuery, Page, checked_limit, default_limit},
     problem::Problem,
     routing::{Routes, routes},
 };
@@ -34,6 +34,7 @@ use crate::{
     domain::{
         Name,
         backup::{BackupId, Origin},
+        schema::LabelFilter,
     },
 };
 use receive::{BackupBody, receive};
@@ -66,7 +67,7 @@ fn scope(caller: Option<&Extension<Caller>>) -> Option<Scope> {
 /// memory. What earlier backups have in common with it is not stored again. Keys are 1 to 128 bytes without control
 /// characters, `/` and `\`, and do not start with `.`: they are names of files.
 #[utoipa::path(post, path = "/v1/backups", tag = "backups", request_body = BackupBody,
-    params(("Idempotency-Key" = Option<String>, Header, description = "A repeated request gets the first answer.")),
+    params(OnceHeader),
     responses((status = 201, description = "The backup, which is on disk.", body = BackupView)))]
 async fn backup_create(
     State(state): State<AppState>,
@@ -100,10 +101,13 @@ struct ListQuery {
     #[param(minimum = 1, maximum = 1000, default = 100)]
     limit: usize,
     /// The `next_cursor` of the page before.
+    #[param(pattern = "^[0-9]{1,18}\\.[0-9]{1,18}$")]
     cursor: Option<String>,
     /// Only of this type.
+    #[param(value_type = Option<Name>)]
     backup_type: Option<String>,
     /// Only with these labels: `name=value`, with commas between them.
+    #[param(value_type = Option<LabelFilter>)]
     labels: Option<String>,
     /// Not before this time.
     #[param(value_type = Option<String>, format = DateTime)]
@@ -153,8 +157,10 @@ async fn backup_list(
 #[into_params(parameter_in = Query)]
 struct LatestQuery {
     /// Only of this type.
+    #[param(value_type = Option<Name>)]
     backup_type: Option<String>,
     /// Only with these labels: `name=value`, with commas between them.
+    #[param(value_type = Option<LabelFilter>)]
     labels: Option<String>,
     /// Only those that were verified and are whole (`true`), or only the others.
     verified: Option<bool>,
@@ -181,7 +187,7 @@ async fn backup_latest(
 
 /// What is known of a backup.
 #[utoipa::path(get, path = "/v1/backups/{id}", tag = "backups",
-    params(("id" = String, Path, description = "The backup's id.")),
+    params(("id" = BackupId, Path, description = "The backup's id.")),
     responses((status = 200, description = "The backup.", body = BackupView)))]
 async fn backup_get(
     State(state): State<AppState>,
@@ -192,7 +198,7 @@ async fn backup_get(
 
 /// Deletes a backup; 409 if it is pinned. What it shares with other backups stays.
 #[utoipa::path(delete, path = "/v1/backups/{id}", tag = "backups",
-    params(("id" = String, Path, description = "The backup's id.")),
+    params(("id" = BackupId, Path, description = "The backup's id.")),
     responses((status = 204, description = "Deleted.")))]
 async fn backup_delete(State(state): State<AppState>, RawPath(id): RawPath) -> Result<StatusCode, Problem> {
     state.board.backup_delete(&backup_id("id", &id)?).await?;
@@ -201,7 +207,7 @@ async fn backup_delete(State(state): State<AppState>, RawPath(id): RawPath) -> R
 
 /// Reads the whole backup and compares it with its hashes.
 #[utoipa::path(post, path = "/v1/backups/{id}/verify", tag = "backups",
-    params(("id" = String, Path, description = "The backup's id.")),
+    params(("id" = BackupId, Path, description = "The backup's id.")),
     responses((status = 200, description = "What was found.", body = Verdict)))]
 async fn backup_verify(
     State(state): State<AppState>,
@@ -212,7 +218,7 @@ async fn backup_verify(
 
 /// Protects a backup: neither `DELETE` nor rules of retention delete it.
 #[utoipa::path(put, path = "/v1/backups/{id}/pin", tag = "backups",
-    params(("id" = String, Path, description = "The backup's id.")),
+    params(("id" = BackupId, Path, description = "The backup's id.")),
     responses((status = 200, description = "The backup.", body = BackupView)))]
 async fn backup_pin(
     State(state): State<AppState>,
@@ -223,7 +229,7 @@ async fn backup_pin(
 
 /// Protects a backup no longer.
 #[utoipa::path(delete, path = "/v1/backups/{id}/pin", tag = "backups",
-    params(("id" = String, Path, description = "The backup's id.")),
+    params(("id" = BackupId, Path, description = "The backup's id.")),
     responses((status = 200, description = "The backup.", body = BackupView)))]
 async fn backup_unpin(
     State(state): State<AppState>,
@@ -234,14 +240,14 @@ async fn backup_unpin(
 
 /// Who took a backup back, when and why, newest first. This record outlives the backup.
 #[utoipa::path(get, path = "/v1/backups/{id}/restores", tag = "backups",
-    params(("id" = String, Path, description = "The backup's id."), PageQuery),
+    params(("id" = BackupId, Path, description = "The backup's id."), HistoryQuery),
     responses((status = 200, description = "A page of restores.", body = Page<RestoreView>)))]
 async fn restore_list(
     State(state): State<AppState>,
     RawPath(id): RawPath,
-    Query(query): Query<PageQuery>,
+    Query(query): Query<HistoryQuery>,
 ) -> Result<Json<Page<RestoreView>>, Problem> {
-    let (limit, before) = (query.checked_limit()?, query.id_cursor()?);
+    let (limit, before) = query.checked()?;
     let (items, next) = state.board.restores(Some(&backup_id("id", &id)?), before, limit).await?;
     Ok(Json(Page { items, next_cursor: next.map(|id| id.to_string()) }))
 }

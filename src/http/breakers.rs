@@ -6,11 +6,11 @@ use utoipa::ToSchema;
 
 use super::{
     AppState,
-    definitions::{self, Conditions},
+    definitions::{self, Conditions, DeleteHeaders, ReplaceHeaders},
     extract::{JsonBytes, NamePath, Query},
-    idempotency::Once,
+    idempotency::{Once, OnceHeader},
     json::Json,
-    paging::{Page, PageQuery},
+    paging::{HistoryQuery, Page, PageQuery},
     problem::Problem,
     routing::{Routes, routes},
 };
@@ -22,12 +22,14 @@ use crate::{
         tokens::Caller,
     },
     domain::{
-        Seconds,
+        Name, Seconds,
         breaker::{BreakerSpec, StateName},
+        schema::PositiveSeconds,
+        text::is_longer,
     },
 };
 
-/// The longest reason or actor of a manual change, in bytes.
+/// The longest reason or actor of a manual change, in characters.
 const MAX_TEXT: usize = 1024;
 
 pub(super) fn routes() -> Routes {
@@ -50,10 +52,9 @@ async fn breaker_list(
 }
 
 /// Creates a breaker, or replaces its configuration and keeps its state.
-#[utoipa::path(put, path = "/v1/breakers/{name}", tag = "breakers", request_body = BreakerSpec,
-    params(("name" = String, Path, description = "The breaker's name."),
-        ("If-Match" = Option<String>, Header, description = "Replace only the configuration with this ETag."),
-        ("If-None-Match" = Option<String>, Header, description = "`*`: create only.")),
+#[utoipa::path(put, path = "/v1/breakers/{name}", tag = "breakers", request_body = Option<BreakerSpec>,
+    params(("name" = Name, Path, description = "The breaker's name."),
+        ReplaceHeaders),
     responses((status = 200, description = "Replaced.", body = BreakerView),
         (status = 201, description = "Created.", body = BreakerView)))]
 async fn breaker_put(
@@ -67,7 +68,7 @@ async fn breaker_put(
 
 /// A breaker's state, counters and configuration.
 #[utoipa::path(get, path = "/v1/breakers/{name}", tag = "breakers",
-    params(("name" = String, Path, description = "The breaker's name.")),
+    params(("name" = Name, Path, description = "The breaker's name.")),
     responses((status = 200, description = "The breaker.", body = BreakerView)))]
 async fn breaker_get(State(state): State<AppState>, NamePath(name): NamePath) -> Result<Response, Problem> {
     let cell = state.board.find::<BreakerCell>(name.as_str())?;
@@ -76,8 +77,8 @@ async fn breaker_get(State(state): State<AppState>, NamePath(name): NamePath) ->
 
 /// Deletes a breaker. Its history stays.
 #[utoipa::path(delete, path = "/v1/breakers/{name}", tag = "breakers",
-    params(("name" = String, Path, description = "The breaker's name."),
-        ("If-Match" = Option<String>, Header, description = "Delete only the configuration with this ETag.")),
+    params(("name" = Name, Path, description = "The breaker's name."),
+        DeleteHeaders),
     responses((status = 204, description = "Deleted.")))]
 async fn breaker_delete(
     State(state): State<AppState>,
@@ -93,22 +94,23 @@ async fn breaker_delete(
 struct StateBody<'a> {
     /// The state to go to.
     target: StateName,
-    /// Why, for the history; at most 1024 bytes.
+    /// Why, for the history; at most 1024 characters.
     #[serde(borrow, default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, max_length = 1024)]
     reason: Option<Text<'a>>,
     /// Who, for the history; the token's name if left out.
     #[serde(borrow, default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, max_length = 1024)]
     actor: Option<Text<'a>>,
     /// For `forced_open`, `disabled`, `metrics_only`: after so many seconds the state before returns.
+    #[schema(value_type = Option<PositiveSeconds>)]
     ttl_seconds: Option<Seconds>,
 }
 
 /// Changes the state by hand: trips, closes or overrides a breaker.
 #[utoipa::path(post, path = "/v1/breakers/{name}/state", tag = "breakers", request_body = StateBody,
-    params(("name" = String, Path, description = "The breaker's name."),
-        ("Idempotency-Key" = Option<String>, Header, description = "A repeated request gets the first answer.")),
+    params(("name" = Name, Path, description = "The breaker's name."),
+        OnceHeader),
     responses((status = 200, description = "The breaker after the change, which is on disk.", body = BreakerView)))]
 async fn breaker_state_set(
     State(state): State<AppState>,
@@ -137,20 +139,20 @@ async fn breaker_state_set(
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct ResetBody<'a> {
-    /// Why, for the history; at most 1024 bytes.
+    /// Why, for the history; at most 1024 characters.
     #[serde(borrow, default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, max_length = 1024)]
     reason: Option<Text<'a>>,
     /// Who, for the history; the token's name if left out.
     #[serde(borrow, default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, max_length = 1024)]
     actor: Option<Text<'a>>,
 }
 
 /// Closes a breaker and forgets its counts, override and waiting timers.
 #[utoipa::path(post, path = "/v1/breakers/{name}/reset", tag = "breakers", request_body = Option<ResetBody>,
-    params(("name" = String, Path, description = "The breaker's name."),
-        ("Idempotency-Key" = Option<String>, Header, description = "A repeated request gets the first answer.")),
+    params(("name" = Name, Path, description = "The breaker's name."),
+        OnceHeader),
     responses((status = 200, description = "The breaker after the reset, which is on disk.", body = BreakerView)))]
 async fn breaker_reset(
     State(state): State<AppState>,
@@ -170,15 +172,14 @@ async fn breaker_reset(
 
 /// The history of a breaker, newest first.
 #[utoipa::path(get, path = "/v1/breakers/{name}/transitions", tag = "breakers",
-    params(("name" = String, Path, description = "The breaker's name."), PageQuery),
+    params(("name" = Name, Path, description = "The breaker's name."), HistoryQuery),
     responses((status = 200, description = "A page of transitions.", body = Page<TransitionView>)))]
 async fn breaker_transitions(
     State(state): State<AppState>,
     NamePath(name): NamePath,
-    Query(query): Query<PageQuery>,
+    Query(query): Query<HistoryQuery>,
 ) -> Result<Json<Page<TransitionView>>, Problem> {
-    let limit = query.checked_limit()?;
-    let before = query.id_cursor()?;
+    let (limit, before) = query.checked()?;
     // What ran out meanwhile belongs into the history.
     state.board.find::<BreakerCell>(name.as_str())?.advance(&state.board);
     let (items, next) = state.board.breaker_transitions(&name, before, limit).await?;
@@ -199,8 +200,8 @@ pub(super) fn bounded<'a>(
     text: Option<&'a Text<'_>>,
 ) -> Result<Option<&'a str>, Problem> {
     match text.map(Text::as_str) {
-        Some(text) if text.len() > MAX_TEXT => {
-            Err(Problem::invalid(field, format!("must be at most {MAX_TEXT} bytes")))
+        Some(text) if is_longer(text, MAX_TEXT) => {
+            Err(Problem::invalid(field, format!("must be at most {MAX_TEXT} characters")))
         }
         text => Ok(text),
     }

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use super::{
     AppState,
     extract::{JsonBytes, Query, RawPath},
-    idempotency::Once,
+    idempotency::{Once, OnceHeader},
     json::Json,
     problem::{Code, Problem},
     routing::{Routes, routes},
@@ -36,12 +36,14 @@ use crate::{
         breaker::{BreakerSpec, Outcome},
         limiter::LimiterSpec,
         object::{object_map, object_option, objects},
+        schema::ClientName,
+        text::is_longer,
     },
 };
 
 /// The most outcomes of one request.
 const MAX_OUTCOMES: usize = 10_000;
-/// The longest client name and the longest error text, in bytes.
+/// The longest client name and the longest error text, in characters.
 const MAX_CLIENT: usize = 128;
 pub(super) const MAX_ERROR: usize = 1024;
 
@@ -58,36 +60,26 @@ pub(super) fn routes() -> Routes {
 struct CallBody<'a> {
     /// The breaker to enter.
     #[serde(borrow, default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<Name>)]
     breaker: Option<Text<'a>>,
     /// The limiters to take tokens from; at most 16, each once.
     #[serde(borrow, default, deserialize_with = "objects")]
-    #[schema(value_type = Vec<LimiterAskBody>)]
+    #[schema(max_items = 16)]
     limiters: Vec<LimiterAsk<'a>>,
     /// How long the caller is ready to sleep for its tokens.
     #[serde(default)]
     max_wait_seconds: Option<Seconds>,
     /// Who calls. Consecutive failures are counted for each client by itself.
     #[serde(borrow, default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<ClientName>)]
     client: Option<Text<'a>>,
     /// Outcomes of earlier calls, applied first.
     #[serde(borrow, default, deserialize_with = "objects")]
-    #[schema(value_type = Vec<OutcomeItem>)]
+    #[schema(max_items = 10_000)]
     outcomes: Vec<OutcomeReport<'a>>,
     /// Creates what is missing on first use; never changes what is there.
     #[serde(default, deserialize_with = "object_option")]
     config: Option<CallConfig>,
-}
-
-/// Tokens of one limiter.
-#[derive(Debug, ToSchema)]
-#[expect(dead_code, reason = "only for the API description")]
-struct LimiterAskBody {
-    /// The limiter's name.
-    name: String,
-    /// How many tokens; 1 if left out.
-    tokens: Option<f64>,
 }
 
 /// How to create what a call names and what does not exist yet.
@@ -99,7 +91,7 @@ struct CallConfig {
     breaker: Option<BreakerSpec>,
     /// The limiters' configurations, by name.
     #[serde(default, deserialize_with = "object_map")]
-    #[schema(value_type = BTreeMap<String, LimiterSpec>)]
+    #[schema(value_type = BTreeMap<Name, LimiterSpec>)]
     limiters: BTreeMap<String, LimiterSpec>,
 }
 
@@ -108,7 +100,7 @@ struct CallConfig {
 /// Checks all, then commits all: an open breaker burns no tokens, and a refused token enters no breaker window.
 #[utoipa::path(post, path = "/v1/calls", tag = "calls", request_body = CallBody,
     params(StrictQuery,
-        ("Idempotency-Key" = Option<String>, Header, description = "A repeated request gets the first answer.")),
+        OnceHeader),
     responses((status = 200, description = "The decision.", body = CallDecision)))]
 async fn call_begin(State(state): State<AppState>, request: Request) -> Result<Response, Problem> {
     begin(&state, request).await
@@ -205,24 +197,10 @@ struct OutcomeBody<'a> {
     /// How long it took.
     #[serde(default)]
     duration_seconds: Option<Seconds>,
-    /// What went wrong, for the history; at most 1024 bytes.
+    /// What went wrong, for the history; at most 1024 characters.
     #[serde(borrow, default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, max_length = 1024)]
     error: Option<Text<'a>>,
-}
-
-/// The outcome of one call of several.
-#[derive(Debug, ToSchema)]
-#[expect(dead_code, reason = "only for the API description")]
-struct OutcomeItem {
-    /// Which call.
-    call_id: String,
-    /// How it went.
-    outcome: Outcome,
-    /// How long it took.
-    duration_seconds: Option<f64>,
-    /// What went wrong, for the history; at most 1024 bytes.
-    error: Option<String>,
 }
 
 /// Reports how a call went. Late, repeated and stale reports are recognised and move nothing.
@@ -253,7 +231,7 @@ async fn call_outcome(
 struct OutcomesBody<'a> {
     /// Up to 10,000 outcomes, applied in order.
     #[serde(borrow, deserialize_with = "objects")]
-    #[schema(value_type = Vec<OutcomeItem>)]
+    #[schema(max_items = 10_000)]
     items: Vec<OutcomeReport<'a>>,
 }
 
@@ -278,10 +256,11 @@ fn check_outcomes(reports: &[OutcomeReport<'_>], field: &str) -> Result<(), Prob
     if reports.len() > MAX_OUTCOMES {
         return Err(Problem::invalid(field, format!("must be at most {MAX_OUTCOMES}")));
     }
-    let long = reports.iter().position(|r| r.error.as_ref().is_some_and(|e| e.as_str().len() > MAX_ERROR));
+    let long =
+        reports.iter().position(|r| r.error.as_ref().is_some_and(|e| is_longer(e.as_str(), MAX_ERROR)));
     if let Some(i) = long {
         let field = if field.is_empty() { "error".to_owned() } else { format!("{field}[{i}].error") };
-        return Err(Problem::invalid(field, format!("must be at most {MAX_ERROR} bytes")));
+        return Err(Problem::invalid(field, format!("must be at most {MAX_ERROR} characters")));
     }
     Ok(())
 }
@@ -294,10 +273,10 @@ pub(super) fn client<'a>(client: Option<&'a Text<'_>>) -> Result<Option<&'a str>
 /// What a caller calls itself, if it can be called so.
 pub(super) fn named<'a>(field: &'static str, name: Option<&'a Text<'_>>) -> Result<Option<&'a str>, Problem> {
     let Some(name) = name.map(Text::as_str) else { return Ok(None) };
-    if name.is_empty() || name.len() > MAX_CLIENT || name.bytes().any(|b| b.is_ascii_control()) {
+    if name.is_empty() || is_longer(name, MAX_CLIENT) || name.bytes().any(|b| b.is_ascii_control()) {
         return Err(Problem::invalid(
             field,
-            format!("must be 1 to {MAX_CLIENT} bytes without control characters"),
+            format!("must be 1 to {MAX_CLIENT} characters without control characters"),
         ));
     }
     Ok(Some(name))

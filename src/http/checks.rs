@@ -9,11 +9,11 @@ use axum::{
 
 use super::{
     AppState,
-    definitions::{self, Conditions},
+    definitions::{self, Conditions, DeleteHeaders, ReplaceHeaders},
     extract::{JsonBytes, NamePath, Query},
-    idempotency::Once,
+    idempotency::{Once, OnceHeader},
     json::Json,
-    paging::{Page, PageQuery},
+    paging::{HistoryQuery, Page, PageQuery},
     problem::Problem,
     routing::{Routes, routes},
 };
@@ -23,7 +23,10 @@ use crate::{
         checks::{CheckCell, results::ResultView, view::CheckAnswer},
         tokens::{Caller, Scope},
     },
-    domain::check::{CheckPush, CheckSpec, Observation},
+    domain::{
+        Name,
+        check::{CheckPush, CheckSpec, Observation},
+    },
 };
 
 pub(super) fn routes() -> Routes {
@@ -52,9 +55,8 @@ async fn check_list(
 
 /// Creates a check, or replaces its configuration. Results so far count on, unless it looks at something else now.
 #[utoipa::path(put, path = "/v1/checks/{name}", tag = "checks", request_body = CheckSpec,
-    params(("name" = String, Path, description = "The check's name."),
-        ("If-Match" = Option<String>, Header, description = "Replace only the configuration with this ETag."),
-        ("If-None-Match" = Option<String>, Header, description = "`*`: create only.")),
+    params(("name" = Name, Path, description = "The check's name."),
+        ReplaceHeaders),
     responses((status = 200, description = "Replaced.", body = CheckAnswer),
         (status = 201, description = "Created.", body = CheckAnswer)))]
 async fn check_put(
@@ -73,7 +75,7 @@ async fn check_put(
 
 /// What a check shows, its last result and its configuration.
 #[utoipa::path(get, path = "/v1/checks/{name}", tag = "checks",
-    params(("name" = String, Path, description = "The check's name.")),
+    params(("name" = Name, Path, description = "The check's name.")),
     responses((status = 200, description = "The check.", body = CheckAnswer)))]
 async fn check_get(
     State(state): State<AppState>,
@@ -86,8 +88,8 @@ async fn check_get(
 
 /// Deletes a check with its results.
 #[utoipa::path(delete, path = "/v1/checks/{name}", tag = "checks",
-    params(("name" = String, Path, description = "The check's name."),
-        ("If-Match" = Option<String>, Header, description = "Delete only the configuration with this ETag.")),
+    params(("name" = Name, Path, description = "The check's name."),
+        DeleteHeaders),
     responses((status = 204, description = "Deleted.")))]
 async fn check_delete(
     State(state): State<AppState>,
@@ -99,8 +101,8 @@ async fn check_delete(
 
 /// Sends a result to a check of kind `push`. If there is no check of this name, one is created.
 #[utoipa::path(post, path = "/v1/checks/{name}/results", tag = "checks", request_body = CheckPush,
-    params(("name" = String, Path, description = "The check's name."),
-        ("Idempotency-Key" = Option<String>, Header, description = "A repeated request gets the first answer.")),
+    params(("name" = Name, Path, description = "The check's name."),
+        OnceHeader),
     responses((status = 200, description = "The check with this result.", body = CheckAnswer)))]
 async fn check_result_push(
     State(state): State<AppState>,
@@ -119,14 +121,14 @@ async fn check_result_push(
 
 /// The results of a check, newest first. They are kept for a time and up to a number, see `[limits]`.
 #[utoipa::path(get, path = "/v1/checks/{name}/results", tag = "checks",
-    params(("name" = String, Path, description = "The check's name."), PageQuery),
+    params(("name" = Name, Path, description = "The check's name."), HistoryQuery),
     responses((status = 200, description = "A page of results.", body = Page<ResultView>)))]
 async fn check_results(
     State(state): State<AppState>,
     NamePath(name): NamePath,
-    Query(query): Query<PageQuery>,
+    Query(query): Query<HistoryQuery>,
 ) -> Result<Json<Page<ResultView>>, Problem> {
-    let (limit, before) = (query.checked_limit()?, query.id_cursor()?);
+    let (limit, before) = query.checked()?;
     // What ran out meanwhile belongs into the history.
     state.board.find::<CheckCell>(name.as_str())?.refresh(&state.board);
     let (items, next) = state.board.check_results(&name, before, limit).await?;

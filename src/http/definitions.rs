@@ -6,18 +6,47 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::{
     AppState,
     extract::JsonBytes,
     json::Json,
     paging::{Page, PageQuery},
-    problem::Problem,
+    problem::{Code, Problem},
 };
 use crate::{
     app::definitions::{OnExisting, Precondition, Resource, etag_of},
     domain::Name,
 };
+
+/// Entity tags as in RFC 9110, section 13.1: `*`, or a list.
+#[derive(Clone, Debug, ToSchema)]
+#[schema(pattern = "^(\\*|(W/)?\"[!#-~]*\"([ \\t]*,[ \\t]*(W/)?\"[!#-~]*\")*)$")]
+pub(super) struct EntityTags(#[expect(dead_code, reason = "only its description is of use")] String);
+
+/// What creating and replacing can depend on.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "only its description is of use")]
+pub struct ReplaceHeaders {
+    /// Replace only what has one of these entity tags.
+    #[param(rename = "If-Match")]
+    if_match: Option<EntityTags>,
+    /// `*`: create only.
+    #[param(rename = "If-None-Match")]
+    if_none_match: Option<EntityTags>,
+}
+
+/// What deleting can depend on.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "only its description is of use")]
+pub struct DeleteHeaders {
+    /// Delete only what has one of these entity tags.
+    #[param(rename = "If-Match")]
+    if_match: Option<EntityTags>,
+}
 
 /// `If-Match` and `If-None-Match` of a request.
 #[derive(Clone, Debug)]
@@ -27,16 +56,39 @@ impl<S: Send + Sync> FromRequestParts<S> for Conditions {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let text = |name: HeaderName| header_text(&parts.headers, &name);
         Ok(Self(Precondition {
-            if_match: text(header::IF_MATCH),
-            if_none_match: text(header::IF_NONE_MATCH),
+            if_match: entity_tags(&parts.headers, &header::IF_MATCH)?,
+            if_none_match: entity_tags(&parts.headers, &header::IF_NONE_MATCH)?,
         }))
     }
 }
 
-fn header_text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
-    headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+/// A condition that cannot be read is refused: to act as if it was not there is what its sender wants least.
+fn entity_tags(headers: &HeaderMap, name: &HeaderName) -> Result<Option<String>, Problem> {
+    let Some(value) = headers.get(name) else { return Ok(None) };
+    let text = value.to_str().map(str::trim).ok().filter(|text| *text == "*" || are_entity_tags(text));
+    text.map(|text| Some(text.to_owned())).ok_or_else(|| {
+        let rule = "must be * or entity tags, which are in double quotes, with commas between them";
+        Problem::new(Code::BadRequest, format!("{name} {rule}"))
+    })
+}
+
+/// Commas stand between tags, and may stand in them.
+fn are_entity_tags(mut list: &str) -> bool {
+    loop {
+        let tag = list.strip_prefix("W/").unwrap_or(list);
+        let Some((opaque, rest)) = tag.strip_prefix('"').and_then(|tag| tag.split_once('"')) else {
+            return false;
+        };
+        let rest = rest.trim_start();
+        if !opaque.bytes().all(|b| b.is_ascii_graphic()) {
+            return false;
+        }
+        match rest.strip_prefix(',') {
+            Some(more) => list = more.trim_start(),
+            None => return rest.is_empty(),
+        }
+    }
 }
 
 /// `PUT`: creates or replaces.

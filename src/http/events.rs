@@ -19,7 +19,10 @@ use super::{
     routing::{Routes, routes},
     streams::{self, Feed, Place},
 };
-use crate::app::events::{EventFilter, EventView};
+use crate::{
+    app::events::{EventFilter, EventView},
+    domain::schema::IdCursor,
+};
 
 pub(super) fn routes() -> Routes {
     Routes::default().routes(routes!(event_list))
@@ -35,6 +38,7 @@ struct EventQuery {
     #[param(minimum = 1, maximum = 1000, default = 100)]
     limit: usize,
     /// The `next_cursor` of the page before.
+    #[param(value_type = Option<IdCursor>)]
     cursor: Option<String>,
     /// Only of this kind of resource: `breaker`, `limiter`, `retry_policy`, `check`, `gate`, `schedule`, `backup`, `retention`,
     /// `threshold`, `alert`.
@@ -62,8 +66,9 @@ async fn event_list(
 ) -> Result<Response, Problem> {
     let limit = checked_limit(query.limit)?;
     let filter = EventFilter { resource: query.resource, name: query.name, kind: query.kind };
+    let resume = streams::resumed_after(&headers, query.last_event_id)?;
     if streams::is_wanted(&headers) {
-        return Ok(stream_events(Place::take(state, &headers, query.last_event_id)?, filter));
+        return Ok(stream_events(Place::take(state, resume)?, filter));
     }
     let before = id_cursor(query.cursor.as_deref())?;
     let (items, next) = state.board.events_before(&filter, before, limit).await?;

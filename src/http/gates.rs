@@ -12,7 +12,7 @@ use utoipa::IntoParams;
 
 use super::{
     AppState,
-    definitions::{self, Conditions},
+    definitions::{self, Conditions, DeleteHeaders, ReplaceHeaders},
     extract::{JsonBytes, NamePath, Query},
     json::Json,
     paging::{Page, PageQuery},
@@ -24,7 +24,10 @@ use crate::{
         AppError, FieldError,
         gates::{GateAnswer, GateCell, GateVerdict},
     },
-    domain::gate::{Blocking, GateSpec},
+    domain::{
+        Name,
+        gate::{Blocking, GateSpec},
+    },
 };
 
 /// When a refused caller may ask again: evaluations cost little.
@@ -50,9 +53,8 @@ async fn gate_list(
 
 /// Creates a gate, or replaces its configuration. The name `evaluate` is taken.
 #[utoipa::path(put, path = "/v1/gates/{name}", tag = "gates", request_body = GateSpec,
-    params(("name" = String, Path, description = "The gate's name."),
-        ("If-Match" = Option<String>, Header, description = "Replace only the configuration with this ETag."),
-        ("If-None-Match" = Option<String>, Header, description = "`*`: create only.")),
+    params(("name" = Name, Path, description = "The gate's name."),
+        ReplaceHeaders),
     responses((status = 200, description = "Replaced.", body = GateAnswer),
         (status = 201, description = "Created.", body = GateAnswer)))]
 async fn gate_put(
@@ -66,7 +68,7 @@ async fn gate_put(
 
 /// A gate's configuration, and how often it let pass.
 #[utoipa::path(get, path = "/v1/gates/{name}", tag = "gates",
-    params(("name" = String, Path, description = "The gate's name.")),
+    params(("name" = Name, Path, description = "The gate's name.")),
     responses((status = 200, description = "The gate.", body = GateAnswer)))]
 async fn gate_get(State(state): State<AppState>, NamePath(name): NamePath) -> Result<Response, Problem> {
     let cell = state.board.find::<GateCell>(name.as_str())?;
@@ -75,8 +77,8 @@ async fn gate_get(State(state): State<AppState>, NamePath(name): NamePath) -> Re
 
 /// Deletes a gate.
 #[utoipa::path(delete, path = "/v1/gates/{name}", tag = "gates",
-    params(("name" = String, Path, description = "The gate's name."),
-        ("If-Match" = Option<String>, Header, description = "Delete only the configuration with this ETag.")),
+    params(("name" = Name, Path, description = "The gate's name."),
+        DeleteHeaders),
     responses((status = 204, description = "Deleted.")))]
 async fn gate_delete(
     State(state): State<AppState>,
@@ -103,7 +105,7 @@ struct GateQuery {
 ///
 /// Each refusal that comes after an admission is an event `gate.refused`; while it goes on, there is one a minute.
 #[utoipa::path(post, path = "/v1/gates/{name}/evaluate", tag = "gates",
-    params(("name" = String, Path, description = "The gate's name."), GateQuery),
+    params(("name" = Name, Path, description = "The gate's name."), GateQuery),
     responses((status = 200, description = "The answer.", body = GateVerdict)))]
 async fn gate_evaluate(
     State(state): State<AppState>,

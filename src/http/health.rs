@@ -35,6 +35,7 @@ use crate::{
         Name, Seconds,
         check::Labels,
         health::{Standing, Status},
+        schema::{LabelFilter, NameList},
     },
 };
 
@@ -57,10 +58,13 @@ pub(super) fn routes() -> Routes {
 #[into_params(parameter_in = Query)]
 struct HealthQuery {
     /// Names, with commas between them. All checks, if left out. A name that nobody knows is red.
+    #[param(value_type = Option<NameList>)]
     checks: Option<String>,
     /// Only checks with these labels: `name=value`, with commas between them.
+    #[param(value_type = Option<LabelFilter>)]
     labels: Option<String>,
     /// List only checks that show one of these, with commas between them. The overall status is that of all.
+    #[param(pattern = "^((green|yellow|red)(,(green|yellow|red))*)?$")]
     status: Option<String>,
 }
 
@@ -94,9 +98,13 @@ fn names<'a>(raw: impl Iterator<Item = &'a str>) -> Result<BTreeSet<Name>, Probl
         |raw| Name::try_from(raw).map_err(|error| Problem::invalid("checks", format!("{raw:?}: {error}")));
     let names = raw.map(name).collect::<Result<BTreeSet<Name>, _>>()?;
     if names.is_empty() || names.len() > MOST_NAMES {
-        return Err(Problem::invalid("checks", format!("must be 1 to {MOST_NAMES} names")));
+        return Err(not_so_many());
     }
     Ok(names)
+}
+
+fn not_so_many() -> Problem {
+    Problem::invalid("checks", format!("must be 1 to {MOST_NAMES} names"))
 }
 
 fn status(raw: &str) -> Result<Status, Problem> {
@@ -120,9 +128,11 @@ async fn health_get(
 struct RunBody {
     /// Names. All checks, if left out.
     #[serde(default)]
+    #[schema(min_items = 1, max_items = 1000)]
     checks: Option<Vec<Name>>,
     /// How long to wait for the runs. Default 10, more than 0, at most 25.
     #[serde(default)]
+    #[schema(value_type = Option<f64>, exclusive_minimum = 0, maximum = 25)]
     timeout_seconds: Option<Seconds>,
 }
 
@@ -139,6 +149,7 @@ async fn health_run(State(state): State<AppState>, body: JsonBytes) -> Result<Js
         return Err(Problem::invalid("timeout_seconds", message));
     }
     let filter = match &ask.checks {
+        Some(checks) if checks.len() > MOST_NAMES => return Err(not_so_many()),
         Some(checks) => HealthFilter::of(names(checks.iter().map(Name::as_str))?),
         None => HealthFilter::default(),
     };

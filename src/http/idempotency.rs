@@ -9,6 +9,7 @@ use axum::{
 };
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
+use utoipa::{IntoParams, ToSchema};
 
 use super::{
     AppState,
@@ -23,6 +24,23 @@ use crate::app::{
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+/// What a request is known by: 1 to 255 visible characters, with spaces between them, and with or without double quotes around
+/// them.
+#[derive(Clone, Debug, ToSchema)]
+#[schema(pattern = "^(\"[ !#-~]{1,255}\"|[!#-~]([ !#-~]{0,253}[!#-~])?)$")]
+pub(super) struct IdempotencyKeyText(#[expect(dead_code, reason = "only its description is of use")] String);
+
+/// `Idempotency-Key`.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "only its description is of use")]
+pub struct OnceHeader {
+    /// A request that is repeated has its effect once, and gets the first answer again; another request with the same key is
+    /// refused.
+    #[param(rename = "Idempotency-Key")]
+    idempotency_key: Option<IdempotencyKeyText>,
+}
 
 /// The key of a request, if it has one.
 #[derive(Clone, Debug)]
@@ -47,9 +65,7 @@ impl Once {
     /// Reads the key.
     pub fn of(parts: &Parts) -> Result<Self, Problem> {
         let Some(value) = parts.headers.get(KEY) else { return Ok(Self(None)) };
-        let key =
-            value.to_str().ok().map(|text| text.trim().trim_matches('"')).filter(|text| !text.is_empty());
-        let Some(key) = key.filter(|key| key.len() <= MAX_KEY) else {
+        let Some(key) = value.to_str().ok().and_then(key_of) else {
             return Err(Problem::new(
                 Code::BadRequest,
                 format!("Idempotency-Key must be 1 to {MAX_KEY} visible characters"),
@@ -128,6 +144,15 @@ impl Once {
         });
         Ok(fresh(done.await.map_err(|e| Problem::new(Code::InternalError, e.to_string()))??))
     }
+}
+
+/// The key in a header's value, where it may stand in double quotes.
+fn key_of(value: &str) -> Option<&str> {
+    let text = value.trim();
+    let key = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(text);
+    let is_key =
+        (1..=MAX_KEY).contains(&key.len()) && key.bytes().all(|b| (b' '..=b'~').contains(&b) && b != b'"');
+    is_key.then_some(key)
 }
 
 impl Keyed {

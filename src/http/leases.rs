@@ -13,8 +13,9 @@ use super::{
     AppState,
     calls::client,
     extract::{JsonBytes, NamePath},
-    idempotency::Once,
+    idempotency::{Once, OnceHeader},
     json::Json,
+    limiters::ItemError,
     problem::Problem,
     routing::{Routes, routes},
 };
@@ -29,6 +30,7 @@ use crate::{
         Name, Seconds, Tokens,
         limiter::LimiterSpec,
         object::{object_option, objects},
+        schema::{ClientName, PositiveSeconds, PositiveTokens},
     },
 };
 
@@ -50,24 +52,27 @@ pub(super) fn routes() -> Routes {
 #[serde(deny_unknown_fields)]
 struct LeaseBody<'a> {
     /// How many at most.
+    #[schema(value_type = PositiveTokens)]
     tokens: Tokens,
     /// How few are still useful; 1 if left out, or all of `tokens` if that is less.
     #[serde(default)]
+    #[schema(value_type = Option<PositiveTokens>)]
     min_tokens: Option<Tokens>,
     /// For how long, if shorter than the limiter's `lease_seconds`. In windows tokens count until the lease ends and the
     /// period after, so short leases cost less.
     #[serde(default)]
+    #[schema(value_type = Option<PositiveSeconds>)]
     lease_seconds: Option<Seconds>,
     /// Who asks.
     #[serde(borrow, default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<ClientName>)]
     client: Option<Text<'a>>,
 }
 
 /// Debits tokens that one client then spends by itself, until the lease ends.
 #[utoipa::path(post, path = "/v1/limiters/{name}/lease", tag = "limiters", request_body = LeaseBody,
-    params(("name" = String, Path, description = "The limiter's name."),
-        ("Idempotency-Key" = Option<String>, Header, description = "A repeated request gets the first answer.")),
+    params(("name" = Name, Path, description = "The limiter's name."),
+        OnceHeader),
     responses((status = 200, description = "The lease, or when to ask again.", body = Leased)))]
 async fn limiter_lease(
     State(state): State<AppState>,
@@ -104,7 +109,7 @@ struct ReleaseBody<'a> {
 
 /// Ends a lease or a concurrency permit; unspent tokens are free again at once.
 #[utoipa::path(post, path = "/v1/limiters/{name}/release", tag = "limiters", request_body = ReleaseBody,
-    params(("name" = String, Path, description = "The limiter's name.")),
+    params(("name" = Name, Path, description = "The limiter's name.")),
     responses((status = 200, description = "What was given back.", body = Released)))]
 async fn limiter_release(
     State(state): State<AppState>,
@@ -123,10 +128,11 @@ async fn limiter_release(
 struct RenewalsBody<'a> {
     /// Who asks.
     #[serde(borrow, default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<ClientName>)]
     client: Option<Text<'a>>,
     /// Up to 1000 limiters, each decided by itself, in order.
     #[serde(borrow, deserialize_with = "objects")]
+    #[schema(max_items = 1000)]
     items: Vec<RenewalBody<'a>>,
 }
 
@@ -140,19 +146,24 @@ struct RenewalBody<'a> {
     limiter: Text<'a>,
     /// How many tokens to lease at most; none if left out.
     #[serde(default)]
+    #[schema(value_type = Option<PositiveTokens>)]
     tokens: Option<Tokens>,
     /// How few are still useful; 1 if left out, or all of `tokens` if that is less.
     #[serde(default)]
+    #[schema(value_type = Option<PositiveTokens>)]
     min_tokens: Option<Tokens>,
     /// For how long, if shorter than the limiter's `lease_seconds`.
     #[serde(default)]
+    #[schema(value_type = Option<PositiveSeconds>)]
     lease_seconds: Option<Seconds>,
     /// Leases to end first; at most 100.
     #[serde(borrow, default, deserialize_with = "objects")]
+    #[schema(max_items = 100)]
     release: Vec<ReleaseBody<'a>>,
     /// Tokens that were spent without asking while the server was away, told before anything is asked for again. They
     /// count as if they had been asked for when they were spent; at most 1000 entries.
     #[serde(default, deserialize_with = "objects")]
+    #[schema(max_items = 1000)]
     spent: Vec<SpentBody>,
     /// The same for tokens that count as spent now.
     #[serde(default)]
@@ -181,14 +192,12 @@ struct RenewalsAnswer {
 
 /// The answer to one renewal.
 #[derive(Debug, Serialize, ToSchema)]
-struct RenewalAnswer {
-    /// What was done; absent if there was an error.
-    #[serde(flatten)]
-    #[schema(value_type = Option<Renewed>)]
-    renewed: Option<Renewed>,
-    /// What is wrong with this item; nothing was leased.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
+#[serde(untagged)]
+enum RenewalAnswer {
+    /// What was done.
+    Done(Renewed),
+    /// Nothing.
+    Failed(ItemError),
 }
 
 /// Renews the leases of many limiters in one round trip: ends old ones, counts what was spent without one, leases anew.
@@ -196,7 +205,7 @@ struct RenewalAnswer {
 /// It need not be repeated when its answer is lost: leases end by themselves. What was spent while the server was away
 /// should be, under the same key.
 #[utoipa::path(post, path = "/v1/leases", tag = "limiters", request_body = RenewalsBody,
-    params(("Idempotency-Key" = Option<String>, Header, description = "A repeated request gets the first answer.")),
+    params(OnceHeader),
     responses((status = 200, description = "What was done, in order.", body = RenewalsAnswer)))]
 async fn leases_renew(
     State(state): State<AppState>,
@@ -215,11 +224,10 @@ async fn leases_renew(
         let mut marks = Marks::new();
         let mut answers = Vec::with_capacity(items.len());
         for (item, lease) in items.iter().zip(wishes) {
-            let (renewed, error) = match renew(&state, item, lease, client, &mut marks).await {
-                Ok(renewed) => (Some(renewed), None),
-                Err(error) => (None, Some(error.to_string())),
-            };
-            answers.push(RenewalAnswer { renewed, error });
+            answers.push(match renew(&state, item, lease, client, &mut marks).await {
+                Ok(renewed) => RenewalAnswer::Done(renewed),
+                Err(error) => RenewalAnswer::Failed(ItemError { error: error.to_string() }),
+            });
         }
         state.board.save_marks(marks).await?;
         Ok(Json(RenewalsAnswer { items: answers }).into_response())
@@ -236,9 +244,13 @@ fn checked(i: usize, item: &RenewalBody<'_>) -> Result<Option<LeaseAsk>, Problem
         let field = format!("items[{i}].spent");
         return Err(Problem::invalid(field, format!("must be at most {MAX_SPENDS}")));
     }
-    let Some(tokens) = item.tokens else { return Ok(None) };
+    // The terms of a lease make sense also where none is asked for.
+    let fewest = item.min_tokens.map(|least| least.max(Tokens::ONE));
+    let Some(tokens) = item.tokens.or(fewest).or(item.lease_seconds.map(|_| Tokens::ONE)) else {
+        return Ok(None);
+    };
     LeaseAsk::new(tokens, item.min_tokens, item.lease_seconds.map(Seconds::get))
-        .map(Some)
+        .map(|lease| item.tokens.map(|_| lease))
         .map_err(|wrong| Problem::invalid(format!("items[{i}].{}", wrong.field), wrong.message))
 }
 

@@ -13,9 +13,9 @@ use super::{
     AppState,
     breakers::{actor, bounded},
     calls::client,
-    definitions::{self, Conditions},
+    definitions::{self, Conditions, DeleteHeaders, ReplaceHeaders},
     extract::{JsonBytes, NamePath, Query},
-    idempotency::Once,
+    idempotency::{Once, OnceHeader},
     json::Json,
     paging::{Page, PageQuery},
     problem::Problem,
@@ -29,7 +29,7 @@ use crate::{
         text::Text,
         tokens::Caller,
     },
-    domain::{Seconds, Tokens, limiter::LimiterSpec},
+    domain::{Name, Seconds, Tokens, limiter::LimiterSpec, schema::ClientName},
 };
 
 /// The most acquires of one batch.
@@ -56,10 +56,9 @@ async fn limiter_list(
 }
 
 /// Creates a limiter, or replaces its configuration and keeps what is consumed.
-#[utoipa::path(put, path = "/v1/limiters/{name}", tag = "limiters", request_body = LimiterSpec,
-    params(("name" = String, Path, description = "The limiter's name."),
-        ("If-Match" = Option<String>, Header, description = "Replace only the configuration with this ETag."),
-        ("If-None-Match" = Option<String>, Header, description = "`*`: create only.")),
+#[utoipa::path(put, path = "/v1/limiters/{name}", tag = "limiters", request_body = Option<LimiterSpec>,
+    params(("name" = Name, Path, description = "The limiter's name."),
+        ReplaceHeaders),
     responses((status = 200, description = "Replaced.", body = LimiterView),
         (status = 201, description = "Created.", body = LimiterView)))]
 async fn limiter_put(
@@ -74,7 +73,7 @@ async fn limiter_put(
 
 /// A limiter's tokens, counters and configuration.
 #[utoipa::path(get, path = "/v1/limiters/{name}", tag = "limiters",
-    params(("name" = String, Path, description = "The limiter's name.")),
+    params(("name" = Name, Path, description = "The limiter's name.")),
     responses((status = 200, description = "The limiter.", body = LimiterView)))]
 async fn limiter_get(State(state): State<AppState>, NamePath(name): NamePath) -> Result<Response, Problem> {
     let cell = state.board.find::<LimiterCell>(name.as_str())?;
@@ -83,8 +82,8 @@ async fn limiter_get(State(state): State<AppState>, NamePath(name): NamePath) ->
 
 /// Deletes a limiter.
 #[utoipa::path(delete, path = "/v1/limiters/{name}", tag = "limiters",
-    params(("name" = String, Path, description = "The limiter's name."),
-        ("If-Match" = Option<String>, Header, description = "Delete only the configuration with this ETag.")),
+    params(("name" = Name, Path, description = "The limiter's name."),
+        DeleteHeaders),
     responses((status = 204, description = "Deleted.")))]
 async fn limiter_delete(
     State(state): State<AppState>,
@@ -110,7 +109,7 @@ struct AcquireBody<'a> {
     max_wait_seconds: Option<Seconds>,
     /// Who asks, for fair shares.
     #[serde(borrow, default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<ClientName>)]
     client: Option<Text<'a>>,
     /// Creates the limiter if there is none; never changes one.
     #[serde(default, deserialize_with = "crate::domain::object::object_option")]
@@ -119,8 +118,8 @@ struct AcquireBody<'a> {
 
 /// Takes tokens, now or reserved within `max_wait_seconds`.
 #[utoipa::path(post, path = "/v1/limiters/{name}/acquire", tag = "limiters", request_body = Option<AcquireBody>,
-    params(("name" = String, Path, description = "The limiter's name."), StrictQuery,
-        ("Idempotency-Key" = Option<String>, Header, description = "A repeated request gets the first answer.")),
+    params(("name" = Name, Path, description = "The limiter's name."), StrictQuery,
+        OnceHeader),
     responses((status = 200, description = "The decision.", body = Acquired)))]
 async fn limiter_acquire(
     State(state): State<AppState>,
@@ -154,20 +153,20 @@ async fn limiter_acquire(
 struct PenalizeBody<'a> {
     /// How long everybody waits.
     retry_after_seconds: Seconds,
-    /// Why, for the history; at most 1024 bytes.
+    /// Why, for the history; at most 1024 characters.
     #[serde(borrow, default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, max_length = 1024)]
     reason: Option<Text<'a>>,
     /// Who, for the history; the token's name if left out.
     #[serde(borrow, default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, max_length = 1024)]
     actor: Option<Text<'a>>,
 }
 
 /// Makes everybody wait, because the upstream said so.
 #[utoipa::path(post, path = "/v1/limiters/{name}/penalize", tag = "limiters", request_body = PenalizeBody,
-    params(("name" = String, Path, description = "The limiter's name."),
-        ("Idempotency-Key" = Option<String>, Header, description = "A repeated request gets the first answer.")),
+    params(("name" = Name, Path, description = "The limiter's name."),
+        OnceHeader),
     responses((status = 200, description = "The limiter; the penalty is on disk.", body = LimiterView)))]
 async fn limiter_penalize(
     State(state): State<AppState>,
@@ -205,22 +204,29 @@ struct BatchItem<'a> {
 struct BatchBody<'a> {
     /// Up to 1000 acquires; each is decided by itself, in order.
     #[serde(borrow, deserialize_with = "crate::domain::object::objects")]
+    #[schema(max_items = 1000)]
     items: Vec<BatchItem<'a>>,
     /// Who asks.
     #[serde(borrow, default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<ClientName>)]
     client: Option<Text<'a>>,
 }
 
 /// The answer to one acquire of a batch.
 #[derive(Debug, Serialize, ToSchema)]
-struct BatchAnswer {
-    /// The decision; null if there was an error.
-    #[serde(flatten)]
-    decision: Option<Acquired>,
-    /// What is wrong with this item.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
+#[serde(untagged)]
+enum BatchAnswer {
+    /// The decision.
+    Decided(Acquired),
+    /// None.
+    Failed(ItemError),
+}
+
+/// Why there is no answer to an item.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ItemError {
+    /// What is wrong with it; nothing was done.
+    pub(super) error: String,
 }
 
 /// The answers to a batch.
@@ -256,8 +262,8 @@ async fn acquire_batch(State(state): State<AppState>, body: JsonBytes) -> Result
                 None => Err(not_found::<LimiterCell>(name)),
             };
             match decision {
-                Ok(decision) => BatchAnswer { decision: Some(decision), error: None },
-                Err(error) => BatchAnswer { decision: None, error: Some(error.to_string()) },
+                Ok(decision) => BatchAnswer::Decided(decision),
+                Err(error) => BatchAnswer::Failed(ItemError { error: error.to_string() }),
             }
         })
         .collect();

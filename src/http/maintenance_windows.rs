@@ -4,7 +4,7 @@ use axum::{extract::State, http::StatusCode, response::Response};
 
 use super::{
     AppState,
-    definitions::{self, Conditions},
+    definitions::{self, Conditions, DeleteHeaders, ReplaceHeaders},
     extract::{JsonBytes, NamePath, Query},
     json::Json,
     paging::{Page, PageQuery},
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     app::maintenance_windows::{MaintenanceWindowCell, MaintenanceWindowView},
-    domain::notify::MaintenanceWindowSpec,
+    domain::{Name, notify::MaintenanceWindowSpec},
 };
 
 pub(super) fn routes() -> Routes {
@@ -39,9 +39,8 @@ async fn maintenance_window_list(
 /// While it is open, nobody is told that alerts fire which its matchers match. Those that still fire when it closes are told
 /// then, and alerts that were told before are told to be resolved meanwhile, too.
 #[utoipa::path(put, path = "/v1/maintenance-windows/{name}", tag = "notifications", request_body = MaintenanceWindowSpec,
-    params(("name" = String, Path, description = "The maintenance window's name."),
-        ("If-Match" = Option<String>, Header, description = "Replace only the configuration with this ETag."),
-        ("If-None-Match" = Option<String>, Header, description = "`*`: create only.")),
+    params(("name" = Name, Path, description = "The maintenance window's name."),
+        ReplaceHeaders),
     responses((status = 200, description = "Replaced.", body = MaintenanceWindowView),
         (status = 201, description = "Created.", body = MaintenanceWindowView)))]
 async fn maintenance_window_put(
@@ -58,7 +57,7 @@ async fn maintenance_window_put(
 
 /// One maintenance window.
 #[utoipa::path(get, path = "/v1/maintenance-windows/{name}", tag = "notifications",
-    params(("name" = String, Path, description = "The maintenance window's name.")),
+    params(("name" = Name, Path, description = "The maintenance window's name.")),
     responses((status = 200, description = "The maintenance window.", body = MaintenanceWindowView)))]
 async fn maintenance_window_get(
     State(state): State<AppState>,
@@ -70,8 +69,8 @@ async fn maintenance_window_get(
 
 /// Deletes a maintenance window.
 #[utoipa::path(delete, path = "/v1/maintenance-windows/{name}", tag = "notifications",
-    params(("name" = String, Path, description = "The maintenance window's name."),
-        ("If-Match" = Option<String>, Header, description = "Delete only the configuration with this ETag.")),
+    params(("name" = Name, Path, description = "The maintenance window's name."),
+        DeleteHeaders),
     responses((status = 204, description = "Deleted.")))]
 async fn maintenance_window_delete(
     State(state): State<AppState>,

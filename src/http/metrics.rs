@@ -25,7 +25,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::{
     AppState, calls,
     extract::{JsonBytes, Query, RawPath},
-    idempotency::Once,
+    idempotency::{Once, OnceHeader},
     json::Json,
     problem::Problem,
     routing::{Routes, routes},
@@ -34,6 +34,7 @@ use crate::{
     app::metrics::{MetricFilter, MetricView, PushAnswer},
     domain::{
         object::objects,
+        schema::ClientName,
         series::{MetricsView, SampleSpec},
         text::Text,
     },
@@ -57,11 +58,11 @@ pub(super) fn page_routes() -> Routes {
 struct PushBody<'a> {
     /// Up to 10,000 samples, taken in order.
     #[serde(borrow, deserialize_with = "objects")]
-    #[schema(value_type = Vec<SampleSpec>)]
+    #[schema(value_type = Vec<SampleSpec>, max_items = 10_000)]
     samples: Vec<SampleSpec<'a>>,
     /// Who sends them. It is no label.
     #[serde(borrow, default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<ClientName>)]
     client: Option<Text<'a>>,
 }
 
@@ -70,7 +71,7 @@ struct PushBody<'a> {
 /// Each sample counts or is rejected for itself, with its place, a code and a reason; a rejected one changes nothing. The type
 /// of a metric is that of its first sample.
 #[utoipa::path(post, path = "/v1/metrics", tag = "metrics", request_body = PushBody,
-    params(("Idempotency-Key" = Option<String>, Header, description = "A repeated request gets the first answer.")),
+    params(OnceHeader),
     responses((status = 200, description = "What became of them.", body = PushAnswer)))]
 async fn metrics_push(State(state): State<AppState>, request: Request) -> Result<Response, Problem> {
     push(&state, request).await

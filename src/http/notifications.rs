@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     app::notifications::{NotificationDetail, NotificationState, NotificationView},
-    domain::Name,
+    domain::{Name, schema::IdCursor},
 };
 
 pub(super) fn routes() -> Routes {
@@ -38,6 +38,7 @@ struct NotificationQuery {
     #[param(minimum = 1, maximum = 1000, default = 100)]
     limit: usize,
     /// The `next_cursor` of the page before.
+    #[param(value_type = Option<IdCursor>)]
     cursor: Option<String>,
     /// Only in this state.
     state: Option<NotificationState>,

@@ -3,15 +3,25 @@
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
-        Components, Info, License, OpenApi, RefOr, Response,
+        Components, Info, License, OpenApi, RefOr, Response, Schema,
         content::ContentBuilder,
         path::Operation,
+        schema::{SchemaType, Type},
         security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
         tag::TagBuilder,
     },
 };
 
-use super::problem::{PROBLEM_JSON, ProblemBody};
+use super::{
+    definitions::EntityTags,
+    idempotency::IdempotencyKeyText,
+    pings::SignalText,
+    problem::{PROBLEM_JSON, ProblemBody},
+};
+use crate::domain::{
+    backup::BackupId,
+    schema::{IdCursor, LabelFilter, NameList, NamesOrNone},
+};
 
 /// The document before the routes are known.
 #[must_use]
@@ -62,7 +72,8 @@ pub fn base() -> OpenApi {
     document
 }
 
-/// Adds what every operation has: the error answer.
+/// Adds what every operation has: the error answer. What may be left out of a request, a parameter or the body, is not `null`
+/// instead.
 #[must_use]
 pub fn finish(mut document: OpenApi) -> OpenApi {
     let problem = Response::builder()
@@ -76,6 +87,7 @@ pub fn finish(mut document: OpenApi) -> OpenApi {
         let mut schemas = Vec::new();
         ProblemBody::<'static>::schemas(&mut schemas);
         schemas.push(("Problem".to_owned(), ProblemBody::<'static>::schema()));
+        schemas.extend(of_parameters());
         components.schemas.extend(schemas);
     }
     for item in document.paths.paths.values_mut() {
@@ -83,12 +95,92 @@ pub fn finish(mut document: OpenApi) -> OpenApi {
             [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.head];
         for operation in operations.into_iter().flatten() {
             operation.responses.responses.insert("default".to_owned(), RefOr::T(problem.clone()));
+            for parameter in operation.parameters.iter_mut().flatten().filter_map(own) {
+                parameter.schema.iter_mut().for_each(without_null);
+            }
+            for body in operation.request_body.iter_mut().filter_map(own) {
+                let contents = body.content.values_mut().filter_map(own);
+                contents.flat_map(|content| &mut content.schema).for_each(without_null);
+            }
         }
     }
     document
 }
 
+/// The types of parameters. Those of bodies are described with the operations, and these are not.
+fn of_parameters() -> Vec<(String, RefOr<Schema>)> {
+    fn described<T: ToSchema>() -> (String, RefOr<Schema>) {
+        (T::name().into_owned(), T::schema())
+    }
+    vec![
+        described::<BackupId>(),
+        described::<EntityTags>(),
+        described::<IdCursor>(),
+        described::<IdempotencyKeyText>(),
+        described::<LabelFilter>(),
+        described::<NameList>(),
+        described::<NamesOrNone>(),
+        described::<SignalText>(),
+    ]
+}
+
+fn own<T>(this: &mut RefOr<T>) -> Option<&mut T> {
+    match this {
+        RefOr::T(own) => Some(own),
+        RefOr::Ref(_) => None,
+    }
+}
+
+/// `A` of "`A` or null".
+fn without_null(schema: &mut RefOr<Schema>) {
+    let is_null = |schema: &RefOr<Schema>| matches!(schema, RefOr::T(Schema::Object(object)) if object.schema_type == SchemaType::Type(Type::Null));
+    match schema {
+        RefOr::T(Schema::OneOf(one_of)) => {
+            one_of.items.retain(|item| !is_null(item));
+            if one_of.items.len() == 1
+                && let Some(only) = one_of.items.pop()
+            {
+                *schema = only;
+            }
+        }
+        RefOr::T(Schema::Object(object)) => {
+            if let SchemaType::Array(types) = &mut object.schema_type {
+                types.retain(|one| *one != Type::Null);
+            }
+        }
+        _ => {}
+    }
+}
+
 /// The committed document.
 pub fn yaml() -> Result<String, String> {
     finish(super::described(true)).to_yaml().map_err(|e| e.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn each_type_has_a_name_of_its_own() {
+        let mut known = BTreeMap::<String, Value>::new();
+        for (name, schema) in crate::http::all(true).schemas().into_iter().chain(of_parameters()) {
+            let schema = serde_json::to_value(schema).unwrap();
+            let other = known.entry(name.clone()).or_insert_with(|| schema.clone());
+            assert_eq!(*other, schema, "two types are called {name}");
+        }
+    }
+
+    #[test]
+    fn what_is_referred_to_is_there() {
+        let document = yaml().unwrap();
+        let names = document.split("#/components/schemas/").skip(1);
+        for name in names.map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap()) {
+            assert!(document.contains(&format!("\n    {name}:\n")), "{name}");
+        }
+    }
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::problem::Problem;
+use crate::domain::schema::IdCursor;
 
 /// The most items of one page.
 pub const MAX_LIMIT: usize = 1000;
@@ -31,10 +32,26 @@ impl PageQuery {
     pub fn checked_limit(&self) -> Result<usize, Problem> {
         checked_limit(self.limit)
     }
+}
 
-    /// The cursor of a list that is ordered by number.
-    pub fn id_cursor(&self) -> Result<Option<i64>, Problem> {
-        id_cursor(self.cursor.as_deref())
+/// Which page of a history, whose newest entries come first.
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct HistoryQuery {
+    /// How many items at most.
+    #[serde(default = "default_limit")]
+    #[param(minimum = 1, maximum = 1000, default = 100)]
+    pub limit: usize,
+    /// The `next_cursor` of the page before.
+    #[param(value_type = Option<IdCursor>)]
+    pub cursor: Option<String>,
+}
+
+impl HistoryQuery {
+    /// The limit, if it is one, and the number before which the page begins.
+    pub fn checked(&self) -> Result<(usize, Option<i64>), Problem> {
+        Ok((checked_limit(self.limit)?, id_cursor(self.cursor.as_deref())?))
     }
 }
 

@@ -13,13 +13,17 @@ use axum::{
 };
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
+use utoipa::ToSchema;
 
 use super::{
     AppState,
     problem::{Code, Problem},
     routing::{Routes, routes},
 };
-use crate::{app::checks::CheckCell, domain::check::Signal};
+use crate::{
+    app::checks::CheckCell,
+    domain::{Name, check::Signal},
+};
 
 /// The end of a body that is kept; the check keeps less.
 const LOG: usize = 16 << 10;
@@ -27,6 +31,11 @@ const LOG: usize = 16 << 10;
 pub(super) fn routes() -> Routes {
     Routes::default().routes(routes!(ping_get, ping_post)).routes(routes!(ping_signal_get, ping_signal_post))
 }
+
+/// `start`, `fail`, or an exit status.
+#[derive(Clone, Debug, ToSchema)]
+#[schema(pattern = "^(start|fail|[0-9]{1,2}|1[0-9]{2}|2[0-4][0-9]|25[0-5])$")]
+pub(super) struct SignalText(#[expect(dead_code, reason = "only its description is of use")] String);
 
 fn signal(raw: &str) -> Result<Signal, Problem> {
     match raw {
@@ -86,7 +95,7 @@ where
 ///
 /// At most twenty pings of one check may come at once, and one a second over time.
 #[utoipa::path(get, path = "/ping/{check}", tag = "pings", security((), ("bearer" = [])),
-    params(("check" = String, Path, description = "The check's name, or the key of its `ping_url`.")),
+    params(("check" = Name, Path, description = "The check's name, or the key of its `ping_url`.")),
     responses((status = 200, description = "Taken.", body = String, content_type = "text/plain")))]
 async fn ping_get(
     State(state): State<AppState>,
@@ -98,7 +107,7 @@ async fn ping_get(
 /// The job is done; the end of the body is kept as its log.
 #[utoipa::path(post, path = "/ping/{check}", tag = "pings", security((), ("bearer" = [])),
     request_body(content = String, content_type = "text/plain", description = "What the job has to say."),
-    params(("check" = String, Path, description = "The check's name, or the key of its `ping_url`.")),
+    params(("check" = Name, Path, description = "The check's name, or the key of its `ping_url`.")),
     responses((status = 200, description = "Taken.", body = String, content_type = "text/plain")))]
 async fn ping_post(
     State(state): State<AppState>,
@@ -111,8 +120,8 @@ async fn ping_post(
 
 /// The job has started (`start`), failed (`fail`), or ended with an exit status (0 to 255). `HEAD` does the same.
 #[utoipa::path(get, path = "/ping/{check}/{signal}", tag = "pings", security((), ("bearer" = [])),
-    params(("check" = String, Path, description = "The check's name, or the key of its `ping_url`."),
-        ("signal" = String, Path, description = "`start`, `fail`, or an exit status.")),
+    params(("check" = Name, Path, description = "The check's name, or the key of its `ping_url`."),
+        ("signal" = SignalText, Path, description = "`start`, `fail`, or an exit status.")),
     responses((status = 200, description = "Taken.", body = String, content_type = "text/plain")))]
 async fn ping_signal_get(
     State(state): State<AppState>,
@@ -125,8 +134,8 @@ async fn ping_signal_get(
 /// The same; the end of the body is kept as the job's log, except for `start`.
 #[utoipa::path(post, path = "/ping/{check}/{signal}", tag = "pings", security((), ("bearer" = [])),
     request_body(content = String, content_type = "text/plain", description = "What the job has to say."),
-    params(("check" = String, Path, description = "The check's name, or the key of its `ping_url`."),
-        ("signal" = String, Path, description = "`start`, `fail`, or an exit status.")),
+    params(("check" = Name, Path, description = "The check's name, or the key of its `ping_url`."),
+        ("signal" = SignalText, Path, description = "`start`, `fail`, or an exit status.")),
     responses((status = 200, description = "Taken.", body = String, content_type = "text/plain")))]
 async fn ping_signal_post(
     State(state): State<AppState>,

@@ -173,14 +173,14 @@ probe!(readyz, readyz_check, "/readyz", Probe::Ready, "Whether to send requests 
 probe!(healthz, healthz_check, "/healthz", Probe::Health, "Whether the server is well, stopping or not.");
 
 /// Whether the process runs, where Prometheus' programs have it.
-#[utoipa::path(get, path = "/-/healthy", tag = "alertmanager",
+#[utoipa::path(get, path = "/-/healthy", tag = "alertmanager", security(()),
     responses((status = 200, description = "It does.", body = String, content_type = "text/plain")))]
 async fn alertmanager_healthy(State(state): State<AppState>) -> Response {
     answer(&state, Probe::Live, None)
 }
 
 /// Whether it serves, where Prometheus' programs have it.
-#[utoipa::path(get, path = "/-/ready", tag = "alertmanager",
+#[utoipa::path(get, path = "/-/ready", tag = "alertmanager", security(()),
     responses((status = 200, description = "It does.", body = String, content_type = "text/plain")))]
 async fn alertmanager_ready(State(state): State<AppState>) -> Response {
     answer(&state, Probe::Ready, None)

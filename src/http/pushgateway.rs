@@ -30,6 +30,7 @@ use crate::{
         GroupingKey, Seconds,
         exposition::{Limits, MetricFamily, parse, parse_protobuf},
         push_group::{GroupView, Write},
+        text::is_longer,
     },
 };
 
@@ -117,8 +118,8 @@ fn totals_target(
     let query = if uri.query().is_some() { Query::<TotalsQuery>::of(uri)?.0 } else { TotalsQuery::default() };
     let (key, instance) = key.without_instance();
     let client = query.client.filter(|client| !client.is_empty()).or(instance);
-    if client.as_ref().is_some_and(|client| client.len() > LONGEST_CLIENT) {
-        return Err(Problem::invalid("client", format!("must be at most {LONGEST_CLIENT} bytes")));
+    if client.as_ref().is_some_and(|client| is_longer(client, LONGEST_CLIENT)) {
+        return Err(Problem::invalid("client", format!("must be at most {LONGEST_CLIENT} characters")));
     }
     if client.is_none() && !deletes {
         return Err(Problem::invalid(

@@ -4,7 +4,7 @@ use axum::{extract::State, http::StatusCode, response::Response};
 
 use super::{
     AppState,
-    definitions::{self, Conditions},
+    definitions::{self, Conditions, DeleteHeaders, ReplaceHeaders},
     extract::{JsonBytes, NamePath, Query},
     json::Json,
     paging::{Page, PageQuery},
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     app::receivers::{ReceiverCell, ReceiverTest, ReceiverView},
-    domain::notify::ReceiverSpec,
+    domain::{Name, notify::ReceiverSpec},
 };
 
 pub(super) fn routes() -> Routes {
@@ -40,9 +40,8 @@ async fn receiver_list(
 /// once. Answers from 200 to 299 take it; of the others, 408, 429 and those from 500 on are tried again with growing waits,
 /// `Retry-After` is heeded, and all else is final.
 #[utoipa::path(put, path = "/v1/receivers/{name}", tag = "notifications", request_body = ReceiverSpec,
-    params(("name" = String, Path, description = "The receiver's name."),
-        ("If-Match" = Option<String>, Header, description = "Replace only the configuration with this ETag."),
-        ("If-None-Match" = Option<String>, Header, description = "`*`: create only.")),
+    params(("name" = Name, Path, description = "The receiver's name."),
+        ReplaceHeaders),
     responses((status = 200, description = "Replaced.", body = ReceiverView),
         (status = 201, description = "Created.", body = ReceiverView)))]
 async fn receiver_put(
@@ -56,7 +55,7 @@ async fn receiver_put(
 
 /// One receiver.
 #[utoipa::path(get, path = "/v1/receivers/{name}", tag = "notifications",
-    params(("name" = String, Path, description = "The receiver's name.")),
+    params(("name" = Name, Path, description = "The receiver's name.")),
     responses((status = 200, description = "The receiver.", body = ReceiverView)))]
 async fn receiver_get(State(state): State<AppState>, NamePath(name): NamePath) -> Result<Response, Problem> {
     let cell = state.board.find::<ReceiverCell>(name.as_str())?;
@@ -65,8 +64,8 @@ async fn receiver_get(State(state): State<AppState>, NamePath(name): NamePath) -
 
 /// Deletes a receiver.
 #[utoipa::path(delete, path = "/v1/receivers/{name}", tag = "notifications",
-    params(("name" = String, Path, description = "The receiver's name."),
-        ("If-Match" = Option<String>, Header, description = "Delete only the configuration with this ETag.")),
+    params(("name" = Name, Path, description = "The receiver's name."),
+        DeleteHeaders),
     responses((status = 204, description = "Deleted.")))]
 async fn receiver_delete(
     State(state): State<AppState>,
@@ -78,7 +77,7 @@ async fn receiver_delete(
 
 /// Sends a receiver a notification that is about nothing, once, and says what came of it.
 #[utoipa::path(post, path = "/v1/receivers/{name}/test", tag = "notifications",
-    params(("name" = String, Path, description = "The receiver's name.")),
+    params(("name" = Name, Path, description = "The receiver's name.")),
     responses((status = 200, description = "What came of it.", body = ReceiverTest)))]
 async fn receiver_test(
     State(state): State<AppState>,

@@ -26,7 +26,10 @@ use crate::{
         replica::{Interest, LimiterReplica, Replica, Seen},
         text::Text,
     },
-    domain::Name,
+    domain::{
+        Name,
+        schema::{ClientName, NamesOrNone},
+    },
 };
 
 /// The most breakers, and the most limiters.
@@ -42,10 +45,13 @@ pub(super) fn routes() -> Routes {
 #[into_params(parameter_in = Query)]
 struct ReplicaQuery {
     /// Names of breakers, separated by commas; at most 1000. They need not exist yet.
+    #[param(value_type = Option<NamesOrNone>)]
     breakers: Option<String>,
     /// Names of limiters, likewise.
+    #[param(value_type = Option<NamesOrNone>)]
     limiters: Option<String>,
     /// Who asks: as long as a client follows, shares count with it.
+    #[param(value_type = Option<ClientName>)]
     client: Option<String>,
     /// For streams: start after this event, like the header `Last-Event-ID`.
     last_event_id: Option<i64>,
@@ -74,15 +80,16 @@ async fn replica_get(
         limiters: names("limiters", query.limiters.as_deref())?,
         client: named("client", client.as_ref())?.map(str::to_owned),
     };
+    let resume = streams::resumed_after(&headers, query.last_event_id)?;
     if !streams::is_wanted(&headers) {
         return Ok(Json(state.board.replica(&interest).0).into_response());
     }
-    Ok(stream_replica(Place::take(state, &headers, query.last_event_id)?, interest))
+    Ok(stream_replica(Place::take(state, resume)?, interest))
 }
 
 fn names(field: &'static str, list: Option<&str>) -> Result<Vec<Name>, Problem> {
     let mut names = Vec::new();
-    for name in list.unwrap_or_default().split(',').filter(|name| !name.is_empty()) {
+    for name in list.filter(|list| !list.is_empty()).into_iter().flat_map(|list| list.split(',')) {
         if names.len() == MAX_NAMES {
             return Err(Problem::invalid(field, format!("must be at most {MAX_NAMES}")));
         }

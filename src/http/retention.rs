@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::{
     AppState, backups,
-    definitions::{self, Conditions},
+    definitions::{self, Conditions, DeleteHeaders, ReplaceHeaders},
     extract::{JsonBytes, NamePath, Query},
     json::Json,
     paging::{Page, PageQuery},
@@ -18,7 +18,7 @@ use crate::{
         backups::Pruned,
         retention::{RetentionCell, RetentionView},
     },
-    domain::retention::RetentionSpec,
+    domain::{Name, retention::RetentionSpec},
 };
 
 pub(super) fn routes() -> Routes {
@@ -44,10 +44,9 @@ async fn retention_list(
 /// days (hours, ISO weeks, …) that have one. Pinned backups and those in the future stay and use up no place. Damaged ones use
 /// up no place of whole ones, and stay as long as they would if everything was whole. The newest verified backup of a type
 /// always stays, or the newest as long as none is verified.
-#[utoipa::path(put, path = "/v1/retention/{backup_type}", tag = "backups", request_body = RetentionSpec,
-    params(("backup_type" = String, Path, description = "The type of backups."),
-        ("If-Match" = Option<String>, Header, description = "Replace only the configuration with this ETag."),
-        ("If-None-Match" = Option<String>, Header, description = "`*`: create only.")),
+#[utoipa::path(put, path = "/v1/retention/{backup_type}", tag = "backups", request_body = Option<RetentionSpec>,
+    params(("backup_type" = Name, Path, description = "The type of backups."),
+        ReplaceHeaders),
     responses((status = 200, description = "Replaced.", body = RetentionView),
         (status = 201, description = "Created.", body = RetentionView)))]
 async fn retention_put(
@@ -61,7 +60,7 @@ async fn retention_put(
 
 /// Which backups of a type stay; 404 if it has no policy of its own.
 #[utoipa::path(get, path = "/v1/retention/{backup_type}", tag = "backups",
-    params(("backup_type" = String, Path, description = "The type of backups.")),
+    params(("backup_type" = Name, Path, description = "The type of backups.")),
     responses((status = 200, description = "The policy.", body = RetentionView)))]
 async fn retention_get(State(state): State<AppState>, NamePath(name): NamePath) -> Result<Response, Problem> {
     let cell = state.board.find::<RetentionCell>(name.as_str())?;
@@ -70,8 +69,8 @@ async fn retention_get(State(state): State<AppState>, NamePath(name): NamePath) 
 
 /// Deletes the policy of a type: `retention_days` of the section `[backup]` is in force again, or all backups stay.
 #[utoipa::path(delete, path = "/v1/retention/{backup_type}", tag = "backups",
-    params(("backup_type" = String, Path, description = "The type of backups."),
-        ("If-Match" = Option<String>, Header, description = "Delete only the configuration with this ETag.")),
+    params(("backup_type" = Name, Path, description = "The type of backups."),
+        DeleteHeaders),
     responses((status = 204, description = "Deleted.")))]
 async fn retention_delete(
     State(state): State<AppState>,
@@ -90,6 +89,7 @@ struct PruneBody {
     dry_run: bool,
     /// Only backups of this type. Default all.
     #[serde(default)]
+    #[schema(value_type = Option<Name>)]
     backup_type: Option<String>,
 }
 

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use super::{
     AppState,
     calls::client,
-    definitions::{self, Conditions},
+    definitions::{self, Conditions, DeleteHeaders, ReplaceHeaders},
     extract::{JsonBytes, NamePath, Query},
     json::Json,
     paging::{Page, PageQuery},
@@ -19,7 +19,7 @@ use crate::{
         retry_policies::{AttemptAnswer, RetryPolicyCell, RetryPolicyView},
         text::Text,
     },
-    domain::{Seconds, retry::RetryPolicySpec},
+    domain::{Name, Seconds, retry::RetryPolicySpec, schema::ClientName},
 };
 
 pub(super) fn routes() -> Routes {
@@ -41,10 +41,9 @@ async fn retry_policy_list(
 }
 
 /// Creates a retry policy, or replaces its configuration and keeps its budget.
-#[utoipa::path(put, path = "/v1/retry-policies/{name}", tag = "retry policies", request_body = RetryPolicySpec,
-    params(("name" = String, Path, description = "The policy's name."),
-        ("If-Match" = Option<String>, Header, description = "Replace only the configuration with this ETag."),
-        ("If-None-Match" = Option<String>, Header, description = "`*`: create only.")),
+#[utoipa::path(put, path = "/v1/retry-policies/{name}", tag = "retry policies", request_body = Option<RetryPolicySpec>,
+    params(("name" = Name, Path, description = "The policy's name."),
+        ReplaceHeaders),
     responses((status = 200, description = "Replaced.", body = RetryPolicyView),
         (status = 201, description = "Created.", body = RetryPolicyView)))]
 async fn retry_policy_put(
@@ -59,7 +58,7 @@ async fn retry_policy_put(
 
 /// A retry policy's counters, budget and configuration.
 #[utoipa::path(get, path = "/v1/retry-policies/{name}", tag = "retry policies",
-    params(("name" = String, Path, description = "The policy's name.")),
+    params(("name" = Name, Path, description = "The policy's name.")),
     responses((status = 200, description = "The policy.", body = RetryPolicyView)))]
 async fn retry_policy_get(
     State(state): State<AppState>,
@@ -71,8 +70,8 @@ async fn retry_policy_get(
 
 /// Deletes a retry policy.
 #[utoipa::path(delete, path = "/v1/retry-policies/{name}", tag = "retry policies",
-    params(("name" = String, Path, description = "The policy's name."),
-        ("If-Match" = Option<String>, Header, description = "Delete only the configuration with this ETag.")),
+    params(("name" = Name, Path, description = "The policy's name."),
+        DeleteHeaders),
     responses((status = 204, description = "Deleted.")))]
 async fn retry_policy_delete(
     State(state): State<AppState>,
@@ -87,14 +86,14 @@ async fn retry_policy_delete(
 #[serde(deny_unknown_fields)]
 struct AttemptBody<'a> {
     /// The number of the attempt; 1 is the first try, 2 the first retry.
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, maximum = 2_147_483_647)]
     attempt: u32,
     /// What the upstream's `Retry-After` said; the delay is at least that.
     #[serde(default)]
     retry_after_seconds: Option<Seconds>,
     /// Who asks.
     #[serde(borrow, default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<ClientName>)]
     client: Option<Text<'a>>,
     /// Creates the policy if there is none; never changes one.
     #[serde(default, deserialize_with = "crate::domain::object::object_option")]
@@ -103,7 +102,7 @@ struct AttemptBody<'a> {
 
 /// Whether to make this attempt, and after which delay. First tries fill the fleet's retry budget, retries use it.
 #[utoipa::path(post, path = "/v1/retry-policies/{name}/attempts", tag = "retry policies", request_body = AttemptBody,
-    params(("name" = String, Path, description = "The policy's name.")),
+    params(("name" = Name, Path, description = "The policy's name.")),
     responses((status = 200, description = "The decision.", body = AttemptAnswer)))]
 async fn retry_policy_attempt(
     State(state): State<AppState>,

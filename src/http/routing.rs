@@ -37,6 +37,12 @@ impl Routes {
         self.0.into_iter().fold(Router::new(), |router, served| router.route(&served.path, served.handlers))
     }
 
+    /// The types that they describe.
+    #[cfg(test)]
+    pub(super) fn schemas(&self) -> Vec<(String, utoipa::openapi::RefOr<utoipa::openapi::Schema>)> {
+        self.0.iter().flat_map(|served| (served.describe)().0).collect()
+    }
+
     /// Describes them, on top of what `router` has.
     pub(super) fn describe(self, router: OpenApiRouter<AppState>) -> OpenApiRouter<AppState> {
         self.0.into_iter().fold(router, |router, served| router.routes((served.describe)()))

@@ -12,9 +12,9 @@ use utoipa::{IntoParams, ToSchema};
 use super::{
     AppState,
     breakers::bounded,
-    definitions::{self, Conditions},
+    definitions::{self, Conditions, DeleteHeaders, ReplaceHeaders},
     extract::{JsonBytes, NamePath, Query},
-    idempotency::Once,
+    idempotency::{Once, OnceHeader},
     json::{Json, json_response},
     paging::{Page, PageQuery, checked_limit, default_limit, id_cursor},
     problem::{Code, Problem},
@@ -30,6 +30,7 @@ use crate::{
     domain::{
         Name, Seconds,
         schedule::{Run, RunStatus, ScheduleSpec},
+        schema::IdCursor,
     },
 };
 
@@ -59,9 +60,8 @@ async fn schedule_list(
 ///
 /// If that changes when it is due, or enables it, the next run is the first one due from now on.
 #[utoipa::path(put, path = "/v1/schedules/{name}", tag = "schedules", request_body = ScheduleSpec,
-    params(("name" = String, Path, description = "The schedule's name."),
-        ("If-Match" = Option<String>, Header, description = "Replace only the configuration with this ETag."),
-        ("If-None-Match" = Option<String>, Header, description = "`*`: create only.")),
+    params(("name" = Name, Path, description = "The schedule's name."),
+        ReplaceHeaders),
     responses((status = 200, description = "Replaced.", body = ScheduleView),
         (status = 201, description = "Created.", body = ScheduleView)))]
 async fn schedule_put(
@@ -75,7 +75,7 @@ async fn schedule_put(
 
 /// A schedule's next runs, those that go on, the last one, and its configuration.
 #[utoipa::path(get, path = "/v1/schedules/{name}", tag = "schedules",
-    params(("name" = String, Path, description = "The schedule's name.")),
+    params(("name" = Name, Path, description = "The schedule's name.")),
     responses((status = 200, description = "The schedule.", body = ScheduleView)))]
 async fn schedule_get(State(state): State<AppState>, NamePath(name): NamePath) -> Result<Response, Problem> {
     let cell = state.board.find::<ScheduleCell>(name.as_str())?;
@@ -84,8 +84,8 @@ async fn schedule_get(State(state): State<AppState>, NamePath(name): NamePath) -
 
 /// Deletes a schedule and its runs; those that go on are broken off.
 #[utoipa::path(delete, path = "/v1/schedules/{name}", tag = "schedules",
-    params(("name" = String, Path, description = "The schedule's name."),
-        ("If-Match" = Option<String>, Header, description = "Delete only the configuration with this ETag.")),
+    params(("name" = Name, Path, description = "The schedule's name."),
+        DeleteHeaders),
     responses((status = 204, description = "Deleted.")))]
 async fn schedule_delete(
     State(state): State<AppState>,
@@ -101,9 +101,9 @@ async fn schedule_delete(
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct ScheduleRunBody<'a> {
-    /// Who, for the history; at most 1024 bytes. The token's name if left out.
+    /// Who, for the history; at most 1024 characters. The token's name if left out.
     #[serde(borrow, default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, max_length = 1024)]
     actor: Option<Text<'a>>,
 }
 
@@ -122,8 +122,8 @@ struct WaitQuery {
 /// 202 with the run, which is on disk and has begun; with `wait_seconds`, 200 with its end if it comes in time. 409
 /// `still_running` while another run of it goes on (with `overlap: allow`, while 16 do).
 #[utoipa::path(post, path = "/v1/schedules/{name}/run", tag = "schedules", request_body = Option<ScheduleRunBody>,
-    params(("name" = String, Path, description = "The schedule's name."), WaitQuery,
-        ("Idempotency-Key" = Option<String>, Header, description = "A repeated request begins no other run.")),
+    params(("name" = Name, Path, description = "The schedule's name."), WaitQuery,
+        OnceHeader),
     responses((status = 200, description = "The run, which has ended.", body = Run),
         (status = 202, description = "The run, which goes on.", body = Run)))]
 async fn schedule_run(
@@ -174,6 +174,7 @@ struct RunQuery {
     #[param(minimum = 1, maximum = 1000, default = 100)]
     limit: usize,
     /// The `next_cursor` of the page before.
+    #[param(value_type = Option<IdCursor>)]
     cursor: Option<String>,
     /// Only of this status.
     status: Option<RunStatus>,
@@ -181,7 +182,7 @@ struct RunQuery {
 
 /// The runs of a schedule, newest first, as many as `retain_runs` keeps.
 #[utoipa::path(get, path = "/v1/schedules/{name}/runs", tag = "schedules",
-    params(("name" = String, Path, description = "The schedule's name."), RunQuery),
+    params(("name" = Name, Path, description = "The schedule's name."), RunQuery),
     responses((status = 200, description = "A page of runs.", body = Page<Run>)))]
 async fn run_list(
     State(state): State<AppState>,
@@ -213,7 +214,7 @@ impl<S: Send + Sync> FromRequestParts<S> for RunPath {
 
 /// One run.
 #[utoipa::path(get, path = "/v1/schedules/{name}/runs/{id}", tag = "schedules",
-    params(("name" = String, Path, description = "The schedule's name."),
+    params(("name" = Name, Path, description = "The schedule's name."),
         ("id" = u64, Path, description = "The run's number.")),
     responses((status = 200, description = "The run.", body = Run)))]
 async fn run_get(State(state): State<AppState>, RunPath(name, id): RunPath) -> Result<Json<Run>, Problem> {

@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::{
     AppState,
     extract::{JsonBytes, Query, RawPath},
-    idempotency::Once,
+    idempotency::{Once, OnceHeader},
     json::Json,
     paging::{Page, checked_limit, default_limit},
     problem::Problem,
@@ -19,6 +19,7 @@ use crate::{
     domain::{
         Seconds,
         notify::{Matchers, SilenceDraft, SilenceState},
+        schema::{MatcherText, PositiveSeconds},
     },
 };
 
@@ -69,6 +70,7 @@ async fn silence_list(
 struct SilenceBody {
     /// Which alerts, as matchers on their labels, which must all match: `alertname="disk"`, `job=~"node.*"`, `a!="b"`,
     /// `a!~"b"`. One to 64.
+    #[schema(value_type = Vec<MatcherText>, min_items = 1, max_items = 64)]
     matchers: Vec<String>,
     /// From when. Default now.
     #[serde(default)]
@@ -80,12 +82,15 @@ struct SilenceBody {
     ends_at: Option<Timestamp>,
     /// How long.
     #[serde(default)]
+    #[schema(value_type = Option<PositiveSeconds>)]
     duration_seconds: Option<Seconds>,
-    /// Who; at most 1024 bytes. The token's name if left out.
+    /// Who; at most 1024 characters. The token's name if left out.
     #[serde(default)]
+    #[schema(max_length = 1024)]
     created_by: Option<String>,
-    /// Why; at most 1024 bytes.
+    /// Why; at most 1024 characters.
     #[serde(default)]
+    #[schema(max_length = 1024)]
     comment: Option<String>,
 }
 
@@ -119,7 +124,7 @@ impl SilenceBody {
 
 /// Silences alerts: nobody is told that those fire whose labels match. Alerts that were told before are told to be resolved.
 #[utoipa::path(post, path = "/v1/silences", tag = "notifications", request_body = SilenceBody,
-    params(("Idempotency-Key" = Option<String>, Header, description = "A repeated request makes no other silence.")),
+    params(OnceHeader),
     responses((status = 201, description = "The silence.", body = SilenceView)))]
 async fn silence_create(
     State(state): State<AppState>,

@@ -69,8 +69,7 @@ impl Drop for Place {
 
 impl Place {
     /// A place for one more stream. It watches from here on what happens.
-    pub(super) fn take(state: AppState, headers: &HeaderMap, query: Option<i64>) -> Result<Self, Problem> {
-        let resume = resumed_after(headers, query)?;
+    pub(super) fn take(state: AppState, resume: Option<i64>) -> Result<Self, Problem> {
         let streams = &state.board.telemetry.event_streams;
         if streams.get() >= MAX_STREAMS {
             let full = format!("there are {MAX_STREAMS} event streams already");
@@ -99,7 +98,8 @@ impl Place {
     }
 }
 
-fn resumed_after(headers: &HeaderMap, query: Option<i64>) -> Result<Option<i64>, Problem> {
+/// After which event a stream is to begin: the header says it, else the query.
+pub(super) fn resumed_after(headers: &HeaderMap, query: Option<i64>) -> Result<Option<i64>, Problem> {
     match headers.get(LAST_EVENT_ID).map(|id| id.to_str().unwrap_or_default().trim().parse()) {
         None => Ok(query),
         Some(Ok(id)) => Ok(Some(id)),

@@ -12,7 +12,7 @@ use utoipa::IntoParams;
 
 use super::{
     AppState,
-    definitions::{self, Conditions},
+    definitions::{self, Conditions, DeleteHeaders, ReplaceHeaders},
     extract::{JsonBytes, NamePath, Query},
     json::Json,
     paging::{Page, checked_limit, default_limit},
@@ -24,7 +24,7 @@ use crate::{
         definitions::{Declared, OnExisting, Resource},
         thresholds::{ThresholdCell, completed, view::ThresholdView},
     },
-    domain::{alert::AlertLevel, threshold::ThresholdSpec},
+    domain::{Name, alert::AlertLevel, threshold::ThresholdSpec},
 };
 
 pub(super) fn routes() -> Routes {
@@ -107,10 +107,9 @@ fn answer(state: &AppState, declared: &Declared<ThresholdCell>) -> Response {
 ///
 /// Alerts that go on are judged by the new definition and the last value. For the board's own thresholds, fields that are left
 /// out are as they were made: `{"enabled": false}` switches one off.
-#[utoipa::path(put, path = "/v1/thresholds/{id}", tag = "thresholds", request_body = ThresholdSpec,
-    params(("id" = String, Path, description = "The threshold's id."),
-        ("If-Match" = Option<String>, Header, description = "Replace only the definition with this ETag."),
-        ("If-None-Match" = Option<String>, Header, description = "`*`: create only.")),
+#[utoipa::path(put, path = "/v1/thresholds/{id}", tag = "thresholds", request_body = Option<ThresholdSpec>,
+    params(("id" = Name, Path, description = "The threshold's id."),
+        ReplaceHeaders),
     responses((status = 200, description = "Replaced.", body = ThresholdView),
         (status = 201, description = "Created.", body = ThresholdView)))]
 async fn threshold_put(
@@ -126,7 +125,7 @@ async fn threshold_put(
 
 /// A threshold, and how many alerts it has.
 #[utoipa::path(get, path = "/v1/thresholds/{id}", tag = "thresholds",
-    params(("id" = String, Path, description = "The threshold's id.")),
+    params(("id" = Name, Path, description = "The threshold's id.")),
     responses((status = 200, description = "The threshold.", body = ThresholdView)))]
 async fn threshold_get(State(state): State<AppState>, NamePath(id): NamePath) -> Result<Response, Problem> {
     let cell = state.board.find::<ThresholdCell>(id.as_str())?;
@@ -137,8 +136,8 @@ async fn threshold_get(State(state): State<AppState>, NamePath(id): NamePath) ->
 ///
 /// One of the board's own is as it was made then; 409 `conflict` if it is so already.
 #[utoipa::path(delete, path = "/v1/thresholds/{id}", tag = "thresholds",
-    params(("id" = String, Path, description = "The threshold's id."),
-        ("If-Match" = Option<String>, Header, description = "Delete only the definition with this ETag.")),
+    params(("id" = Name, Path, description = "The threshold's id."),
+        DeleteHeaders),
     responses((status = 204, description = "Deleted.")))]
 async fn threshold_delete(
     State(state): State<AppState>,

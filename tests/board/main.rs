@@ -28,6 +28,7 @@ mod cli_resources;
 mod client;
 mod codings;
 mod db;
+mod described;
 mod disk;
 mod events;
 mod exposition;

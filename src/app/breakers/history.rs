@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{BreakerCell, MetricsView, Origin};
+use super::{BreakerCell, BreakerMetrics, Origin};
 use crate::{
     app::{Board, definitions::Resource, idempotency::StoredAnswer, journal::NewEvent},
     domain::{
@@ -20,7 +20,7 @@ struct TransitionData<'a> {
     actor: Option<&'a str>,
     reason: Option<&'a str>,
     generation: u64,
-    metrics: MetricsView,
+    metrics: BreakerMetrics,
     failure_count: u32,
     failure_rate: Option<f64>,
     slow_call_rate: Option<f64>,

@@ -20,7 +20,7 @@ pub struct BreakerView {
     /// Its present state.
     pub state: StateName,
     /// Lifetime counters, until a reset.
-    pub metrics: MetricsView,
+    pub metrics: BreakerMetrics,
     /// The largest number of consecutive failures of one client; while it is not closed again, those that opened it.
     pub failure_count: u32,
     /// The number of consecutive failures that opens it.
@@ -46,7 +46,7 @@ pub struct BreakerView {
 
 /// Counters of a breaker.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
-pub struct MetricsView {
+pub struct BreakerMetrics {
     /// Calls that asked, rejected ones included.
     pub total_calls: u64,
     /// Reported successes.
@@ -63,7 +63,7 @@ pub struct MetricsView {
     pub success_rate: f64,
 }
 
-impl From<&crate::domain::breaker::Metrics> for MetricsView {
+impl From<&crate::domain::breaker::Metrics> for BreakerMetrics {
     fn from(m: &crate::domain::breaker::Metrics) -> Self {
         Self {
             total_calls: m.total_calls,

@@ -30,6 +30,7 @@ pub struct RunReport {
     pub count: u32,
     /// How many of them were slow, by the breaker's `slow_call_seconds`; 0 if left out. They count last.
     #[serde(default)]
+    #[schema(maximum = 10_000_000)]
     pub slow: u32,
     /// How long they took together; 0 if left out.
     #[serde(default = "no_time")]
@@ -41,24 +42,31 @@ fn no_time() -> Seconds {
 }
 
 /// What happened at one breaker since the last report.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[schema(as = AggregateItem)]
 #[serde(deny_unknown_fields)]
 pub struct AggregateReport<'a> {
     /// Which breaker.
     #[serde(borrow)]
+    #[schema(value_type = String)]
     pub breaker: Text<'a>,
-    /// The generation in which the calls were admitted.
+    /// The generation in which the calls were admitted, as the replica told it.
+    #[schema(maximum = 9_223_372_036_854_775_807i64)]
     pub generation: u64,
-    /// Ascends with each report of the session on this breaker.
+    /// Ascends with each report of the session on this breaker, from 1. A report that comes again counts nothing.
+    #[schema(minimum = 1, maximum = 9_223_372_036_854_775_807i64)]
     pub sequence: u64,
-    /// The outcomes, in their order.
+    /// The outcomes in their order, as at most 1000 runs of equal ones.
     #[serde(default, deserialize_with = "objects")]
+    #[schema(max_items = 1000)]
     pub runs: Vec<RunReport>,
-    /// Calls that the client turned away by itself.
+    /// Calls that the client turned away by itself, in whatever generation; 0 if left out.
     #[serde(default)]
+    #[schema(maximum = 2_147_483_647)]
     pub rejected: u32,
-    /// What went wrong last, for the history.
+    /// What went wrong last, for the history; at most 1024 characters.
     #[serde(borrow, default)]
+    #[schema(value_type = Option<String>, max_length = 1024)]
     pub error: Option<Text<'a>>,
 }
 

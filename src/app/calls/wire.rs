@@ -14,11 +14,13 @@ use crate::{
 };
 
 /// Tokens of one limiter.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[schema(as = LimiterAskBody)]
 #[serde(deny_unknown_fields)]
 pub struct LimiterAsk<'a> {
     /// The limiter's name.
     #[serde(borrow)]
+    #[schema(value_type = Name)]
     pub name: Text<'a>,
     /// How many tokens; 1 if left out.
     #[serde(default = "one")]
@@ -30,19 +32,22 @@ fn one() -> Tokens {
 }
 
 /// The outcome of an earlier call.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[schema(as = OutcomeItem)]
 #[serde(deny_unknown_fields)]
 pub struct OutcomeReport<'a> {
     /// Which call.
     #[serde(borrow)]
+    #[schema(value_type = String)]
     pub call_id: Text<'a>,
     /// How it went.
     pub outcome: Outcome,
-    /// How long it took.
+    /// How long it took; 0 if left out.
     #[serde(default = "no_time")]
     pub duration_seconds: Seconds,
-    /// What went wrong, for the history.
+    /// What went wrong, for the history; at most 1024 characters.
     #[serde(borrow, default)]
+    #[schema(value_type = Option<String>, max_length = 1024)]
     pub error: Option<Text<'a>>,
 }
 

@@ -12,25 +12,34 @@ use crate::domain::{invalid::InvalidConfig, window::Span};
 #[serde(default, deny_unknown_fields)]
 pub struct BreakerSpec {
     /// Consecutive failures of one client that count as an outage. Default 5, from 1 to 1000000.
+    #[schema(minimum = 1, maximum = 1_000_000)]
     pub failure_threshold: Option<u32>,
     /// Seconds that an open breaker waits before it lets probes through. Default 60, more than 0.
+    #[schema(exclusive_minimum = 0, maximum = 315_360_000)]
     pub timeout_seconds: Option<f64>,
     /// Factor by which the wait grows each time a probe fails. Default 1 (no growth), from 1 to 100.
+    #[schema(minimum = 1, maximum = 100)]
     pub timeout_multiplier: Option<f64>,
     /// Longest wait in seconds, at least `timeout_seconds`. Default 3600 (or `timeout_seconds`, if that
     /// is longer) when the wait grows, else none.
+    #[schema(exclusive_minimum = 0, maximum = 315_360_000)]
     pub timeout_max_seconds: Option<f64>,
     /// Calls that may be running or have succeeded while half open. Default 3, from 1 to 10000.
+    #[schema(minimum = 1, maximum = 10_000)]
     pub half_open_max_calls: Option<u32>,
     /// Successes while half open that close the breaker. Default 1, from 1 to `half_open_max_calls`.
+    #[schema(minimum = 1, maximum = 10_000)]
     pub half_open_successes: Option<u32>,
     /// Seconds after the first permit at which a breaker that is still half open opens again; without
     /// traffic it stays half open. More than 0. Default none.
+    #[schema(exclusive_minimum = 0, maximum = 315_360_000)]
     pub half_open_timeout_seconds: Option<f64>,
     /// Seconds that a permit is valid; without an outcome by then it returns. Default 60, more than 0
     /// and at most 86400.
+    #[schema(exclusive_minimum = 0, maximum = 86_400)]
     pub call_timeout_seconds: Option<f64>,
     /// Distinct clients that must report an outage before the breaker opens. Default 1, from 1 to 1000.
+    #[schema(minimum = 1, maximum = 1000)]
     pub min_reporters: Option<u32>,
     /// Trip on the rate of failed or slow calls, too. Default none.
     #[serde(deserialize_with = "crate::domain::object::object_option")]
@@ -44,15 +53,20 @@ pub struct WindowSpec {
     /// `count`: the last `size` calls. `time`: the calls of the last `size` seconds. Default `count`.
     pub kind: WindowKind,
     /// Calls (from 1 to 10000) or seconds (from 1 to 3600). Default 100.
+    #[schema(minimum = 1, maximum = 10_000)]
     pub size: u32,
     /// Calls in the window below which there is no rate. Default 10, at most `size` for `count`; from 1 to
     /// `size` for `count`, to 1000000 for `time`.
+    #[schema(minimum = 1, maximum = 1_000_000)]
     pub minimum_calls: Option<u32>,
     /// Share of failed calls at which the breaker opens. Default 0.5, more than 0 and at most 1.
+    #[schema(exclusive_minimum = 0, maximum = 1)]
     pub failure_rate: Option<f64>,
     /// Share of slow calls at which the breaker opens. Default 1, more than 0 and at most 1.
+    #[schema(exclusive_minimum = 0, maximum = 1)]
     pub slow_call_rate: Option<f64>,
     /// Seconds; a call that takes longer is slow. Default 60, more than 0.
+    #[schema(exclusive_minimum = 0, maximum = 315_360_000)]
     pub slow_call_seconds: Option<f64>,
 }
 

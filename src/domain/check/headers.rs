@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, fmt};
 use serde::{Deserialize, Serialize};
 
 use super::limits::invalid;
-use crate::domain::invalid::InvalidConfig;
+use crate::domain::{
+    invalid::InvalidConfig,
+    schema::{HeaderName, HeaderValue},
+};
 
 const MOST: usize = 32;
 const LONGEST_NAME: usize = 128;
@@ -20,6 +23,7 @@ const SECRETS: [&str; 10] =
 
 /// Headers by name. As debug output and in views the secrets among them are not shown; serialized they are.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(value_type = BTreeMap<HeaderName, HeaderValue>)]
 #[serde(transparent)]
 pub struct Headers(BTreeMap<String, String>);
 

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::limits::invalid;
-use crate::domain::invalid::InvalidConfig;
+use crate::domain::{invalid::InvalidConfig, text::is_longer};
 
 const MOST: usize = 32;
 const LONGEST_NAME: usize = 64;
 const LONGEST_VALUE: usize = 256;
 
-/// At most 32 labels. A name is `[A-Za-z_][A-Za-z0-9_.-]{0,63}`, a value at most 256 bytes without control characters.
+/// At most 32 labels. A name is `[A-Za-z_][A-Za-z0-9_.-]{0,63}`, a value at most 256 characters without control characters.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Labels(BTreeMap<String, String>);
@@ -27,8 +27,8 @@ impl Labels {
                 let rule = "1 to 64 characters of A-Z a-z 0-9 _ . - and starts with a letter or _";
                 return invalid(field, format!("{name:?} is no label name: one is {rule}"));
             }
-            if value.len() > LONGEST_VALUE || value.chars().any(char::is_control) {
-                let rule = format!("at most {LONGEST_VALUE} bytes without control characters");
+            if is_longer(value, LONGEST_VALUE) || value.chars().any(char::is_control) {
+                let rule = format!("at most {LONGEST_VALUE} characters without control characters");
                 return invalid(field, format!("the value of {name:?} must be {rule}"));
             }
         }

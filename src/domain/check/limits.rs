@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 pub(super) use crate::domain::invalid::invalid;
-use crate::domain::{Seconds, invalid::InvalidConfig};
+use crate::domain::{Seconds, invalid::InvalidConfig, text::is_longer};
 
 /// The value of a field without which the kind makes no sense.
 pub(super) fn required<T>(field: &'static str, given: Option<T>, kind: &str) -> Result<T, InvalidConfig> {
@@ -42,15 +42,15 @@ pub(super) fn span(field: &'static str, given: f64) -> Result<Seconds, InvalidCo
     }
 }
 
-/// A text of 1 to `most` bytes.
+/// A text of 1 to `most` characters.
 pub(super) fn text(
     field: &'static str,
     given: Option<String>,
     most: usize,
 ) -> Result<Option<Box<str>>, InvalidConfig> {
     match given {
-        Some(text) if text.is_empty() || text.len() > most => {
-            invalid(field, format!("must be 1 to {most} bytes long"))
+        Some(text) if text.is_empty() || is_longer(&text, most) => {
+            invalid(field, format!("must be 1 to {most} characters long"))
         }
         given => Ok(given.map(String::into_boxed_str)),
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::limits::{invalid, seconds};
-use crate::domain::{Seconds, Time, health::Status, invalid::InvalidConfig};
+use crate::domain::{Seconds, Time, health::Status, invalid::InvalidConfig, text::is_longer};
 
 const LONGEST_MESSAGE: usize = 1024;
 const LONGEST_ERROR: usize = 8192;
@@ -21,18 +21,21 @@ const DEEPEST_DETAILS: usize = 16;
 pub struct CheckPush {
     /// How it is.
     pub status: Status,
-    /// In a sentence. At most 1024 bytes.
+    /// In a sentence. At most 1024 characters.
     #[serde(default)]
+    #[schema(max_length = 1024)]
     pub message: Option<String>,
     /// What else is of interest: an object of at most 16384 bytes of JSON, nested at most 16 deep.
     #[serde(default)]
     #[schema(value_type = Option<Object>)]
     pub details: Option<Map<String, Value>>,
-    /// What went wrong. At most 8192 bytes.
+    /// What went wrong. At most 8192 characters.
     #[serde(default)]
+    #[schema(max_length = 8192)]
     pub error: Option<String>,
     /// How long it took to find out, in seconds.
     #[serde(default)]
+    #[schema(minimum = 0, maximum = 315_360_000)]
     pub duration_seconds: Option<f64>,
 }
 
@@ -152,8 +155,8 @@ impl TryFrom<CheckPush> for Observation {
 }
 
 fn bounded(field: &'static str, text: String, most: usize) -> Result<Box<str>, InvalidConfig> {
-    if text.len() > most {
-        invalid(field, format!("must be at most {most} bytes long"))
+    if is_longer(&text, most) {
+        invalid(field, format!("must be at most {most} characters long"))
     } else {
         Ok(text.into())
     }

@@ -6,7 +6,10 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use super::{ExpectedStatusSpec, Headers, HttpMethod, MetricRule};
-use crate::domain::Name;
+use crate::domain::{
+    Name,
+    schema::{HeaderName, HeaderValue, LabelName, LabelValue, MetricName},
+};
 
 /// Where the results of a check come from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
@@ -75,51 +78,63 @@ impl CheckKind {
 pub struct CheckSpec {
     /// Where the results come from: `push`, `heartbeat`, `http`, `tcp`, `breaker` or `metric`.
     pub kind: CheckKind,
-    /// What it is for. At most 1024 bytes.
+    /// What it is for. At most 1024 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 1024)]
     pub description: Option<String>,
     /// Whether red here makes the whole red; else it makes it yellow. Default true.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub critical: Option<bool>,
-    /// What to find it by: at most 32 labels, with values of at most 256 bytes.
+    /// What to find it by: at most 32 labels, with values of at most 256 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<BTreeMap<LabelName, LabelValue>>)]
     pub labels: Option<BTreeMap<String, String>>,
     /// Red results in a row that make the check red; until then its status stays what it was. A late heartbeat is red
     /// at once. Default 1, from 1 to 1000.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 1000)]
     pub failure_threshold: Option<u32>,
     /// Results in a row that are not red, after which a red check (so also a new one) is no longer red. Default 1,
     /// from 1 to 1000.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 1000)]
     pub success_threshold: Option<u32>,
     /// All but `heartbeat`: seconds after which a result is stale. Greater than 0, at most 315360000. Default 300 for
     /// `push`, else three times `interval_seconds` and `timeout_seconds`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(exclusive_minimum = 0, maximum = 315_360_000)]
     pub stale_after_seconds: Option<f64>,
     /// All but `push`: seconds between runs; for `heartbeat` (required there) between pings. From 1 to 31622400.
     /// Default 60 for `http` and `tcp`, 5 for `breaker` and `metric`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 31_622_400)]
     pub interval_seconds: Option<f64>,
     /// What the board runs by itself: share of the interval by which a run may come earlier than its turn, so that
     /// checks do not run in step. Default 0.1, from 0 to 0.5.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, maximum = 0.5)]
     pub jitter: Option<f64>,
     /// `http`, `tcp`: seconds that a run may take in all. From 0.001 to `interval_seconds`. Default 2, or
     /// `interval_seconds` if that is less.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0.001, maximum = 31_622_400)]
     pub timeout_seconds: Option<f64>,
     /// `http`, `tcp`: a run that takes longer is yellow. Greater than 0, at most `timeout_seconds`. Default none.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(exclusive_minimum = 0, maximum = 31_622_400)]
     pub slow_seconds: Option<f64>,
     /// `heartbeat`: seconds that a ping may be late. From 1 to 31622400. Default a tenth of `interval_seconds`, at
     /// least 1 and at most 3600.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 31_622_400)]
     pub grace_seconds: Option<f64>,
     /// `heartbeat`: seconds from start to end, after which the run takes too long. Greater than 0. Default none.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(exclusive_minimum = 0, maximum = 315_360_000)]
     pub max_run_seconds: Option<f64>,
     /// `http`, required there: an `http` or `https` URL without user and password. At most 2048 bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = "uri", max_length = 2048)]
     pub url: Option<String>,
     /// `http`: default `GET`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -129,16 +144,19 @@ pub struct CheckSpec {
     pub expected_status: Option<ExpectedStatusSpec>,
     /// `http`: headers to send, at most 32. Values that look like secrets are answered as `[redacted]`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<BTreeMap<String, String>>)]
+    #[schema(value_type = Option<BTreeMap<HeaderName, HeaderValue>>)]
     pub headers: Option<Headers>,
-    /// `http`: body to send, at most 16384 bytes. Not with `HEAD`.
+    /// `http`: body to send, at most 16384 characters. Not with `HEAD`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 16_384)]
     pub body: Option<String>,
-    /// `http`: text that the answer must contain. 1 to 1024 bytes.
+    /// `http`: text that the answer must contain. 1 to 1024 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 1024)]
     pub body_contains: Option<String>,
     /// `http`: JSON pointer (RFC 6901) to what must be in the answer.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(pattern = "^(/([^~]|~[01])*)?$", max_length = 1024)]
     pub json_pointer: Option<String>,
     /// `http`: any JSON value that must be there; numbers are compared by value. Without `json_pointer`, the whole
     /// answer.
@@ -153,27 +171,33 @@ pub struct CheckSpec {
     pub tls_verify: Option<bool>,
     /// `http`: a certificate that ends within so many seconds is yellow. Greater than 0. Default none.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(exclusive_minimum = 0, maximum = 315_360_000)]
     pub certificate_expires_within_seconds: Option<f64>,
     /// `http`: the most bytes of the answer that are read. Default 1048576, from 1 to 16777216.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 16_777_216)]
     pub max_response_bytes: Option<u32>,
     /// `tcp`, required there: `host:port`, where an IPv6 address is in brackets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
-    /// `tcp`: text to send once connected. 1 to 4096 bytes.
+    /// `tcp`: text to send once connected. 1 to 4096 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 4096)]
     pub send: Option<String>,
-    /// `tcp`: text that must come back. 1 to 1024 bytes.
+    /// `tcp`: text that must come back. 1 to 1024 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 1024)]
     pub expect_contains: Option<String>,
     /// `breaker`, required there: its name. Red while `open` or `forced_open`, green while `closed`, else yellow.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub breaker: Option<Name>,
     /// `metric`, required there: its name.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<MetricName>)]
     pub metric_name: Option<String>,
     /// `metric`: labels of the series to look at. (`labels` are those of the check.)
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<BTreeMap<LabelName, LabelValue>>)]
     pub metric_labels: Option<BTreeMap<String, String>>,
     /// `metric`, required there: red while the value compares so to the threshold. Without a value it is red, too.
     #[serde(
@@ -191,6 +215,7 @@ pub struct CheckSpec {
     pub yellow_if: Option<MetricRule>,
     /// `metric`: a value that was sent longer ago counts as none. Greater than 0. Default none.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(exclusive_minimum = 0, maximum = 315_360_000)]
     pub max_age_seconds: Option<f64>,
 }
 

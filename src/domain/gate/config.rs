@@ -10,6 +10,8 @@ use crate::domain::{
     check::{Labels, checked_metric_name},
     health::Status,
     invalid::InvalidConfig,
+    schema::{LabelName, LabelValue, MetricName},
+    text::is_longer,
 };
 
 const MOST: usize = 256;
@@ -39,17 +41,21 @@ impl From<MaxStatus> for Status {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct GateSpec {
-    /// What it is for. At most 1024 bytes.
+    /// What it is for. At most 1024 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 1024)]
     pub description: Option<String>,
     /// Checks by name, at most 256. One that does not exist, or is stale, closes the gate.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 256)]
     pub checks: Vec<Name>,
     /// Besides, all checks that have each of these labels. If there are none, the gate is closed.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = BTreeMap<LabelName, LabelValue>)]
     pub check_labels: BTreeMap<String, String>,
     /// Breakers by name, at most 256. One that does not exist closes the gate.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 256)]
     pub breakers: Vec<Name>,
     /// Alerts that must not be firing.
     #[serde(
@@ -73,6 +79,7 @@ pub struct GateAlertsSpec {
     pub min_level: Option<AlertLevel>,
     /// Only alerts on these metrics, at most 256. Default: on any.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<MetricName>, max_items = 256)]
     pub metric_names: Vec<String>,
 }
 
@@ -139,8 +146,8 @@ impl GateAlerts {
 
 fn described(given: Option<String>) -> Result<Option<Box<str>>, InvalidConfig> {
     match given {
-        Some(text) if text.len() > LONGEST_DESCRIPTION => {
-            let message = format!("must be at most {LONGEST_DESCRIPTION} bytes long");
+        Some(text) if is_longer(&text, LONGEST_DESCRIPTION) => {
+            let message = format!("must be at most {LONGEST_DESCRIPTION} characters long");
             Err(InvalidConfig { field: "description", message })
         }
         given => Ok(given.filter(|text| !text.is_empty()).map(String::into_boxed_str)),

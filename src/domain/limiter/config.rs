@@ -43,22 +43,27 @@ pub struct LimiterSpec {
     /// Only for `token_bucket`: tokens per second that flow in, exact to a millionth. Default 5, from 0.000001
     /// to 1000000.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0.000_001, maximum = 1_000_000)]
     pub requests_per_second: Option<f64>,
     /// Only for `token_bucket`: the most tokens that may be taken at once. Default is the whole part of
     /// `requests_per_second`, but at least 1; from 1 to 1000000000.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 1_000_000_000)]
     pub burst_size: Option<u32>,
     /// For all but `token_bucket`, required there: tokens per window, or in flight at once. From 1 to 1000000000,
     /// for `concurrency` to 100000.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 1_000_000_000)]
     pub limit: Option<u32>,
     /// For `sliding_window` and `fixed_window`, required there: length of the window in seconds. Greater than 0, at
     /// most 315360000 (ten years).
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(exclusive_minimum = 0, maximum = 315_360_000)]
     pub period_seconds: Option<f64>,
     /// How long a leased batch of tokens, or a permit of `concurrency`, may be used, in seconds. Default 5, for
     /// `concurrency` 60; greater than 0, at most 3600.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(exclusive_minimum = 0, maximum = 3600)]
     pub lease_seconds: Option<f64>,
 }
 

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Matchers, invalid};
-use crate::domain::{InvalidConfig, Name, Seconds, label_set::is_label_name, object::objects};
+use crate::domain::{
+    InvalidConfig, Name, Seconds, label_set::is_label_name, object::objects, schema::MatcherText,
+};
 
 const DEEPEST: usize = 8;
 const MOST_ROUTES: usize = 256;
@@ -20,21 +22,27 @@ pub struct RouteSpec {
     /// Which alerts, as matchers on their labels: `severity="critical"`, `job=~"node.*"`. The label `severity` is the
     /// alert's level, `alertname` its metric. Default all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<MatcherText>, max_items = 64)]
     pub matchers: Vec<String>,
     /// Whom to tell. Without one here or around it, nobody.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Name>)]
     pub receiver: Option<String>,
     /// Labels by which alerts are told together; `["..."]` for all. Default none: one group for the whole route.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_items = 32)]
     pub group_by: Option<Vec<String>>,
     /// How long a new group waits for others to join. Default 30.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, maximum = 315_360_000)]
     pub group_wait_seconds: Option<f64>,
     /// How long a group waits until it tells what has changed. Default 300, at least 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 315_360_000)]
     pub group_interval_seconds: Option<f64>,
     /// How long until a group that goes on is told again. Default 14400, at least 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 315_360_000)]
     pub repeat_interval_seconds: Option<f64>,
     /// Whether the routes after this one are tried, too. Default false.
     #[serde(default, rename = "continue", skip_serializing_if = "Option::is_none")]

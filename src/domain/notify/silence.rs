@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{MatchOp, Matchers, invalid};
-use crate::domain::{InvalidConfig, LabelSet};
+use crate::domain::{InvalidConfig, LabelSet, text::is_longer};
 
 const LONGEST_TEXT: usize = 1024;
 
@@ -76,8 +76,8 @@ impl SilenceDraft {
             return invalid("matchers", "must have at least one that does not match an empty value");
         }
         for (field, text) in [("created_by", &self.created_by), ("comment", &self.comment)] {
-            if text.len() > LONGEST_TEXT {
-                return invalid(field, format!("must be at most {LONGEST_TEXT} bytes long"));
+            if is_longer(text, LONGEST_TEXT) {
+                return invalid(field, format!("must be at most {LONGEST_TEXT} characters long"));
             }
         }
         let starts_at = self.starts_at.max(now);

@@ -7,6 +7,8 @@ use super::{Matchers, invalid};
 use crate::domain::{
     InvalidConfig, LabelSet, Seconds,
     schedule::{cron::Cron, timing::Timing, zone::Zone},
+    schema::MatcherText,
+    text::is_longer,
 };
 
 const LONGEST_TEXT: usize = 1024;
@@ -21,6 +23,7 @@ const MOST_OVERLAPPING: usize = 1000;
 pub struct MaintenanceWindowSpec {
     /// Which alerts, as matchers on their labels: `severity="warning"`, `job=~"node.*"`. Default all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<MatcherText>, max_items = 64)]
     pub matchers: Vec<String>,
     /// When it begins, as the `cron` of a schedule.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -28,9 +31,11 @@ pub struct MaintenanceWindowSpec {
     pub cron: Option<String>,
     /// IANA name of the zone whose clocks `cron` means. Default `UTC`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 64)]
     pub timezone: Option<String>,
     /// How long it lasts each time, with `cron`; from 60 to 604800.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 60, maximum = 604_800)]
     pub duration_seconds: Option<f64>,
     /// When it begins, if it comes once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -43,11 +48,13 @@ pub struct MaintenanceWindowSpec {
     /// Whether it holds. Default true.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
-    /// For people; at most 1024 bytes.
+    /// For people; at most 1024 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 1024)]
     pub comment: Option<String>,
-    /// Who wanted it; at most 1024 bytes.
+    /// Who wanted it; at most 1024 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 1024)]
     pub created_by: Option<String>,
 }
 
@@ -72,8 +79,8 @@ impl TryFrom<MaintenanceWindowSpec> for MaintenanceWindowConfig {
 
     fn try_from(spec: MaintenanceWindowSpec) -> Result<Self, InvalidConfig> {
         for (field, text) in [("comment", &spec.comment), ("created_by", &spec.created_by)] {
-            if text.as_ref().is_some_and(|text| text.len() > LONGEST_TEXT) {
-                return invalid(field, format!("must be at most {LONGEST_TEXT} bytes long"));
+            if text.as_ref().is_some_and(|text| is_longer(text, LONGEST_TEXT)) {
+                return invalid(field, format!("must be at most {LONGEST_TEXT} characters long"));
             }
         }
         let matchers = Matchers::parse(&spec.matchers).or_else(|error| invalid("matchers", error))?;

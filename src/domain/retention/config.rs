@@ -14,29 +14,36 @@ const MOST_DAYS: f64 = 36_500.0;
 pub struct RetentionSpec {
     /// Keep so many of the newest. Default 0: no such rule. At most 100000.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(maximum = 100_000)]
     pub keep_last: Option<u32>,
     /// Keep the newest of each of the newest so many hours that have a backup. Default 0: no such rule. At most 100000.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(maximum = 100_000)]
     pub keep_hourly: Option<u32>,
     /// Keep the newest of each of the newest so many days that have a backup. Default 0: no such rule. At most 100000.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(maximum = 100_000)]
     pub keep_daily: Option<u32>,
     /// Keep the newest of each of the newest so many weeks (from Monday) that have a backup. Default 0: no such rule. At most
     /// 100000.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(maximum = 100_000)]
     pub keep_weekly: Option<u32>,
     /// Keep the newest of each of the newest so many months that have a backup. Default 0: no such rule. At most 100000.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(maximum = 100_000)]
     pub keep_monthly: Option<u32>,
     /// Keep the newest of each of the newest so many years that have a backup. Default 0: no such rule. At most 100000.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(maximum = 100_000)]
     pub keep_yearly: Option<u32>,
     /// Keep what is younger than so many days of 24 hours. Default none: no such rule. More than 0 and at most 36500.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(exclusive_minimum = 0, maximum = 36_500)]
     pub retention_days: Option<f64>,
     /// IANA name of the zone in which hours, days, weeks, months and years begin. Default `UTC`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(examples("Europe/Berlin"))]
+    #[schema(examples("Europe/Berlin"), max_length = 64)]
     pub timezone: Option<String>,
 }
 

@@ -27,27 +27,34 @@ pub enum Jitter {
 pub struct RetryPolicySpec {
     /// Attempts of one call, the first included. Default 3, from 1 to 1000.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 1000)]
     pub max_attempts: Option<u32>,
     /// Delay before the second attempt, in seconds. Default 1, from 0 to 315360000.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, maximum = 315_360_000)]
     pub initial_delay_seconds: Option<f64>,
     /// The longest delay before jitter, in seconds. Default 60, from 0 to 315360000.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, maximum = 315_360_000)]
     pub max_delay_seconds: Option<f64>,
     /// By how much the delay grows with each attempt. Default 2, from 1 to 100.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 100)]
     pub exponential_base: Option<f64>,
     /// How delays are spread: `none`, `full` (default: from nothing to the whole delay) or `equal` (the upper half).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jitter: Option<Jitter>,
     /// Retries of all clients together, as a share of their first attempts. Default 0.2, from 0 to 1.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, maximum = 1)]
     pub budget_ratio: Option<f64>,
     /// Retries per second that are allowed besides, however few the calls. Default 1, from 0 to 1000000.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, maximum = 1_000_000)]
     pub budget_min_per_second: Option<f64>,
     /// Over how long the budget counts, in seconds. Default 10, from 0.1 to 86400.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0.1, maximum = 86_400)]
     pub budget_window_seconds: Option<f64>,
 }
 

@@ -29,10 +29,11 @@ pub struct ScheduleSpec {
     pub cron: Option<String>,
     /// Run at every multiple of so many seconds since 1970-01-01T00:00:00Z. From 1 to 31536000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 31_536_000)]
     pub interval_seconds: Option<f64>,
     /// IANA name of the zone whose clocks `cron` means; not with `interval_seconds`. Default `UTC`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(examples("Europe/Berlin"))]
+    #[schema(examples("Europe/Berlin"), max_length = 64)]
     pub timezone: Option<String>,
     /// What to do.
     pub action: ActionSpec,
@@ -41,6 +42,7 @@ pub struct ScheduleSpec {
     pub misfire: Option<Misfire>,
     /// How many seconds late a run still counts as on time. Default 60, from 1 to 86400.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 86_400)]
     pub misfire_grace_seconds: Option<f64>,
     /// What becomes of a run that is due while another goes on. Default `forbid`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -50,12 +52,15 @@ pub struct ScheduleSpec {
     pub enabled: Option<bool>,
     /// For people; at most 1000 characters. Default none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 1000)]
     pub description: Option<String>,
     /// Seconds after which a run has failed. Default 300, more than 0 and at most 86400.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(exclusive_minimum = 0, maximum = 86_400)]
     pub timeout_seconds: Option<f64>,
     /// How many runs the history keeps. Default 100, from 1 to 10000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 10_000)]
     pub retain_runs: Option<u32>,
 }
 

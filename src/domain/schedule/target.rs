@@ -15,7 +15,7 @@ const RESERVED: [&str; 7] =
 
 /// Headers of a request by name. Their values do not print: one of them is often a token.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[schema(value_type = std::collections::BTreeMap<String, String>)]
+#[schema(as = TargetHeaders, value_type = std::collections::BTreeMap<String, String>)]
 #[serde(transparent)]
 pub struct Headers(pub BTreeMap<String, String>);
 

@@ -5,6 +5,7 @@ use crate::domain::{
     LabelSet, Seconds,
     label_set::{is_label_name, is_metric_name, push_pair},
     text::Text,
+    text::is_longer,
 };
 
 const LONGEST_NAME: usize = 200;
@@ -97,8 +98,8 @@ impl<'a> Sample<'a> {
         let name = checked_name(spec.name.as_str())?;
         let update = Update::checked(spec.kind, spec.op, spec.value)?;
         let help = spec.help.as_ref().map(Text::as_str);
-        if help.is_some_and(|help| help.len() > LONGEST_HELP) {
-            let message = format!("help: must be at most {LONGEST_HELP} bytes");
+        if help.is_some_and(|help| is_longer(help, LONGEST_HELP)) {
+            let message = format!("help: must be at most {LONGEST_HELP} characters");
             return Err(Rejection::new(RejectionCode::InvalidHelp, message));
         }
         let ttl = spec.ttl_seconds.map(checked_ttl).transpose()?;
@@ -178,9 +179,9 @@ fn write_labels<'a>(
                  0-9 _ and does not start with a digit or __; le and quantile are Prometheus' own"
             )));
         }
-        if value.len() > LONGEST_LABEL_VALUE {
+        if is_longer(value, LONGEST_LABEL_VALUE) {
             let message =
-                format!("labels: the value of {name:?} must be at most {LONGEST_LABEL_VALUE} bytes");
+                format!("labels: the value of {name:?} must be at most {LONGEST_LABEL_VALUE} characters");
             return Err(invalid_label(message));
         }
         if !value.is_empty() {

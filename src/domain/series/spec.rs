@@ -7,7 +7,10 @@ use serde::{
     de::{MapAccess, Visitor},
 };
 
-use crate::domain::text::Text;
+use crate::domain::{
+    schema::{SeriesLabelName, SeriesLabelValue},
+    text::Text,
+};
 
 /// What a metric is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
@@ -82,15 +85,16 @@ pub struct SampleSpec<'a> {
     /// At most 32. A name is `[a-zA-Z_][a-zA-Z0-9_]*`, at most 128 characters, not `__…`, `le` or `quantile`; a value at
     /// most 256 bytes; all together, as Prometheus reads them, at most 4096. An empty value is no label, as in Prometheus.
     #[serde(borrow, default)]
-    #[schema(value_type = Option<std::collections::BTreeMap<String, String>>)]
+    #[schema(value_type = Option<std::collections::BTreeMap<SeriesLabelName, SeriesLabelValue>>)]
     pub labels: Option<SampleLabels<'a>>,
-    /// What the metric is about. At most 1024 bytes. The first one given stays.
+    /// What the metric is about. At most 1024 characters. The first one given stays.
     #[serde(borrow, default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, max_length = 1024)]
     pub help: Option<Text<'a>>,
     /// Forget the series so long after its last sample. Greater than 0, at most ten years. A sample without it leaves the
     /// series the one that it has. The series of the overflow stays.
     #[serde(default)]
+    #[schema(exclusive_minimum = 0, maximum = 315_360_000)]
     pub ttl_seconds: Option<f64>,
 }
 

@@ -14,7 +14,9 @@ use crate::domain::{
     check::{Comparison, Labels, MetricRule, checked_metric_name},
     invalid::{InvalidConfig, invalid},
     label_set::is_label_name,
+    schema::{LabelValue, MetricName, SeriesLabelName},
     template::{Fields, Template},
+    text::is_longer,
 };
 
 const LONGEST_DESCRIPTION: usize = 1024;
@@ -38,34 +40,41 @@ pub enum NoData {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ThresholdSpec {
-    /// What it is for. At most 1024 bytes.
+    /// What it is for. At most 1024 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 1024)]
     pub description: Option<String>,
     /// The metric: 1 to 200 characters of `A-Z a-z 0-9 _ . : -`. Required. Of the board's own metrics there are
     /// `fuseboard_breaker_open`, `fuseboard_check_red`, `fuseboard_schedule_missed` and `fuseboard_backup_corrupt`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = MetricName, required = true)]
     pub metric_name: Option<String>,
     /// How a value breaches it: `>` (default), `<`, `>=`, `<=`, `==` or `!=`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub comparison: Option<Comparison>,
     /// What values are compared with: a finite number. Required.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = f64, required = true)]
     pub threshold: Option<f64>,
     /// How grave it is: `info`, `warning` (default), `error` or `critical`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub level: Option<AlertLevel>,
     /// Only series that have each of these labels; an empty value stands for a label that is not there. Default: all.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = BTreeMap<SeriesLabelName, LabelValue>)]
     pub labels: BTreeMap<String, String>,
     /// The message, as for Python's `str.format` with the fields `metric_name`, `comparison`, `threshold`, `value` and
     /// `level`. Default `{metric_name} {comparison} {threshold}: {value}`; for the board's own metrics, what happened.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 4096)]
     pub message_template: Option<String>,
     /// How long a value must breach it before an alert fires. Default 0.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, maximum = 315_360_000)]
     pub for_seconds: Option<f64>,
     /// How long values must be well again before an alert is resolved. Default 0.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, maximum = 315_360_000)]
     pub keep_firing_for_seconds: Option<f64>,
     /// What a series means that has no value for `no_data_after_seconds`: `keep` (default), `ok`, or `alert`. With `alert`,
     /// that no series is there at all is an alert as well.
@@ -73,6 +82,7 @@ pub struct ThresholdSpec {
     pub no_data: Option<NoData>,
     /// Default 300.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(exclusive_minimum = 0, maximum = 315_360_000)]
     pub no_data_after_seconds: Option<f64>,
     /// False: it looks at nothing, and its alerts are resolved. Default true.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -128,8 +138,8 @@ impl TryFrom<ThresholdSpec> for ThresholdConfig {
             Some(given) => given + 0.0,
         };
         let description = match spec.description {
-            Some(text) if text.len() > LONGEST_DESCRIPTION => {
-                return invalid("description", format!("must be at most {LONGEST_DESCRIPTION} bytes"));
+            Some(text) if is_longer(&text, LONGEST_DESCRIPTION) => {
+                return invalid("description", format!("must be at most {LONGEST_DESCRIPTION} characters"));
             }
             given => given.map(String::into_boxed_str),
         };

@@ -7,6 +7,7 @@ use crate::domain::{
     LabelSet,
     check::checked_metric_name,
     invalid::InvalidConfig,
+    schema::{MetricName, SeriesLabelName, SeriesLabelValue},
     series::{SampleLabels, label_set},
     text::Text,
 };
@@ -17,13 +18,13 @@ use crate::domain::{
 pub struct ValueSpec<'a> {
     /// The metric: 1 to 200 characters of `A-Z a-z 0-9 _ . : -`. Not one of the board's own.
     #[serde(borrow)]
-    #[schema(value_type = String)]
+    #[schema(value_type = MetricName)]
     pub metric_name: Text<'a>,
     /// A finite number.
     pub value: f64,
-    /// Labels of the series. At most 32; names are `[a-zA-Z_][a-zA-Z0-9_]*`, values at most 256 bytes.
+    /// Labels of the series. At most 32; names are `[a-zA-Z_][a-zA-Z0-9_]*`, values at most 256 characters.
     #[serde(borrow, default)]
-    #[schema(value_type = Option<std::collections::BTreeMap<String, String>>)]
+    #[schema(value_type = Option<std::collections::BTreeMap<SeriesLabelName, SeriesLabelValue>>)]
     pub labels: Option<SampleLabels<'a>>,
 }
 

@@ -20,6 +20,7 @@ use crate::{
         text::Text,
         tokens::Caller,
     },
+    domain::{backup::BackupId, schema::DocumentKey},
     http::{
         AppState,
         breakers::bounded,
@@ -43,7 +44,7 @@ pub(super) fn routes() -> Routes {
 /// Nothing is sent before all of it was found whole; `backup_corrupt` if it is not. A backup with the source `board` holds
 /// secrets: its documents need the scope `admin`.
 #[utoipa::path(get, path = "/v1/backups/{id}/data", tag = "backups",
-    params(("id" = String, Path, description = "The backup's id.")),
+    params(("id" = BackupId, Path, description = "The backup's id.")),
     responses((status = 200, description = "The documents.", body = std::collections::BTreeMap<String, Value>)))]
 async fn backup_data(
     State(state): State<AppState>,
@@ -58,7 +59,7 @@ async fn backup_data(
 
 /// One document of a backup, byte for byte. With the source `board` it needs the scope `admin`.
 #[utoipa::path(get, path = "/v1/backups/{id}/data/{key}", tag = "backups",
-    params(("id" = String, Path, description = "The backup's id."),
+    params(("id" = BackupId, Path, description = "The backup's id."),
         ("key" = String, Path, description = "The document's key.")),
     responses((status = 200, description = "The document.", body = Value)))]
 async fn backup_document(
@@ -90,17 +91,17 @@ fn answer(reading: Reading, headers: &HeaderMap, tag: &str) -> Response {
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct RestoreBody<'a> {
-    /// Why, for the record; at most 1024 bytes.
+    /// Why, for the record; at most 1024 characters.
     #[serde(borrow, default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, max_length = 1024)]
     reason: Option<Text<'a>>,
-    /// Which process, for the record; at most 1024 bytes.
+    /// Which process, for the record; at most 1024 characters.
     #[serde(borrow, default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, max_length = 1024)]
     client: Option<Text<'a>>,
     /// The caller's present state, like `data` of a backup: it is stored first, as a backup of type `pre_restore`.
     #[serde(default, rename = "current")]
-    #[schema(value_type = Option<std::collections::BTreeMap<String, Value>>)]
+    #[schema(value_type = std::collections::BTreeMap<DocumentKey, Value>, required = false)]
     _current: Option<IgnoredAny>,
 }
 
@@ -120,7 +121,7 @@ struct Restored {
 /// With `current`, the caller's present state is stored in the same step, before anything is given out. With the source
 /// `board` it needs the scope `admin`.
 #[utoipa::path(post, path = "/v1/backups/{id}/restore", tag = "backups", request_body = Option<RestoreBody>,
-    params(("id" = String, Path, description = "The backup's id.")),
+    params(("id" = BackupId, Path, description = "The backup's id.")),
     responses((status = 200, description = "The record, and the documents.", body = Restored)))]
 async fn backup_restore(
     State(state): State<AppState>,

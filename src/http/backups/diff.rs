@@ -15,6 +15,7 @@ use utoipa::IntoParams;
 use super::{backup_id, scope};
 use crate::{
     app::{backups::MAX_DIFF_BYTES, tokens::Caller},
+    domain::{backup::BackupId, schema::DocumentKey},
     http::{
         AppState,
         extract::{Query, RawPath, expect_json, read_body},
@@ -37,6 +38,7 @@ pub(super) fn routes() -> Routes {
 #[into_params(parameter_in = Query)]
 struct DiffQuery {
     /// The id of the other backup.
+    #[param(value_type = BackupId)]
     against: String,
 }
 
@@ -46,7 +48,7 @@ struct DiffQuery {
 /// order of keys and escapes of strings do not matter. With more than 10000 operations, documents are replaced as a whole.
 /// 413 if one of the two has more than 16 MiB. With the source `board` they need the scope `admin`.
 #[utoipa::path(get, path = "/v1/backups/{id}/diff", tag = "backups",
-    params(("id" = String, Path, description = "The backup's id."), DiffQuery),
+    params(("id" = BackupId, Path, description = "The backup's id."), DiffQuery),
     responses((status = 200, description = "The patch; empty if nothing differs.", body = Vec<serde_json::Value>,
         content_type = "application/json-patch+json")))]
 async fn backup_diff(
@@ -63,8 +65,8 @@ async fn backup_diff(
 ///
 /// 413 if the backup or the body has more than 16 MiB. With the source `board` it needs the scope `admin`.
 #[utoipa::path(post, path = "/v1/backups/{id}/diff", tag = "backups",
-    request_body = std::collections::BTreeMap<String, serde_json::Value>,
-    params(("id" = String, Path, description = "The backup's id.")),
+    request_body = std::collections::BTreeMap<DocumentKey, serde_json::Value>,
+    params(("id" = BackupId, Path, description = "The backup's id.")),
     responses((status = 200, description = "The patch; empty if nothing differs.", body = Vec<serde_json::Value>,
         content_type = "application/json-patch+json")))]
 async fn backup_diff_with(

@@ -13,7 +13,11 @@ use crate::{
         AppError,
         backups::{Received, Upload},
     },
-    domain::{Name, check::Labels},
+    domain::{
+        Name,
+        check::Labels,
+        schema::{DocumentKey, LabelName, LabelValue},
+    },
     http::{
         AppState,
         extract::expect_json,
@@ -31,16 +35,18 @@ const DEFAULT_TYPE: &str = "manual";
 pub(super) struct BackupBody {
     /// Its type, a name. `manual` if left out.
     #[serde(default)]
+    #[schema(value_type = Option<Name>)]
     backup_type: Option<String>,
     /// Labels to find it by.
     #[serde(default)]
+    #[schema(value_type = BTreeMap<LabelName, LabelValue>)]
     labels: BTreeMap<String, String>,
     /// Whether it may not be deleted.
     #[serde(default)]
     pinned: bool,
     /// The documents: any JSON for each key.
     #[serde(default, rename = "data")]
-    #[schema(value_type = BTreeMap<String, serde_json::Value>, required = true)]
+    #[schema(value_type = BTreeMap<DocumentKey, serde_json::Value>, required = true)]
     _data: Option<IgnoredAny>,
 }
 

@@ -5,7 +5,7 @@ use utoipa::{IntoParams, IntoResponses, ToSchema};
 use utoipa_axum::{router::UtoipaMethodRouter, routes};
 
 use super::TotalsQuery;
-use crate::http::AppState;
+use crate::{domain::schema::PositiveSeconds, http::AppState};
 
 pub(super) fn groups() -> UtoipaMethodRouter<AppState> {
     routes!(push_group_put, push_group_post, push_group_delete)
@@ -45,6 +45,7 @@ struct GroupPath {
 #[expect(dead_code, reason = "only its description is of use")]
 struct TimedPath {
     /// How long the group lives after this push.
+    #[param(value_type = PositiveSeconds)]
     seconds: f64,
     /// `VALUE{/LABEL/VALUE}`: the job, and other labels of the group. `@base64` behind `job` or a label says that its value
     /// is in URL-safe base64, where `=` is the empty text.
@@ -82,7 +83,7 @@ macro_rules! pushes {
     ($($(#[$doc:meta])* $name:ident: $method:ident $path:literal ($($params:ident),*);)*) => {$(
         $(#[$doc])*
         #[utoipa::path($method, path = $path, tag = "pushgateway", params($($params),*), responses(PushAnswers),
-            request_body(content((String = "text/plain"), (inline(Binary) = "application/vnd.google.protobuf")),
+            request_body(content((Option<String> = "text/plain"), (inline(Option<Binary>) = "application/vnd.google.protobuf")),
                 description = "Prometheus' text format 0.0.4, or delimited protobuf."))]
         async fn $name() {}
     )*};

@@ -20,7 +20,7 @@ fn defaults() {
 
 #[test]
 fn strange_numbers_are_refused() {
-    let strange = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -1.0, 0.0, -0.0, 1e300, 1e-300];
+    let strange = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -1.0, 0.0, -0.0, 1e300];
     for bad in strange {
         let some = Some(bad);
         let base = BreakerSpec::default;
@@ -33,10 +33,8 @@ fn strange_numbers_are_refused() {
         let windowed = |window| refused(BreakerSpec { window: Some(window), ..base() });
         let base = WindowSpec::default;
         assert_eq!(windowed(WindowSpec { slow_call_seconds: some, ..base() }), "window.slow_call_seconds");
-        if bad < 1e-300 || bad.is_nan() || bad > 1.0 {
-            assert_eq!(windowed(WindowSpec { failure_rate: some, ..base() }), "window.failure_rate");
-            assert_eq!(windowed(WindowSpec { slow_call_rate: some, ..base() }), "window.slow_call_rate");
-        }
+        assert_eq!(windowed(WindowSpec { failure_rate: some, ..base() }), "window.failure_rate");
+        assert_eq!(windowed(WindowSpec { slow_call_rate: some, ..base() }), "window.slow_call_rate");
     }
 }
 

@@ -35,7 +35,7 @@ fn a_rejection_names_the_field() {
         (r#"{"algorithm": "sliding_window", "limit": 1}"#, "period_seconds"),
         (r#"{"algorithm": "sliding_window", "period_seconds": 1}"#, "limit"),
         (r#"{"algorithm": "sliding_window", "limit": 0, "period_seconds": 1}"#, "limit"),
-        (r#"{"algorithm": "fixed_window", "limit": 1, "period_seconds": 1e-12}"#, "period_seconds"),
+        (r#"{"algorithm": "fixed_window", "limit": 1, "period_seconds": 0}"#, "period_seconds"),
         (r#"{"algorithm": "fixed_window", "limit": 1, "period_seconds": 1, "burst_size": 1}"#, "burst_size"),
         (r#"{"algorithm": "concurrency", "limit": 1, "period_seconds": 1}"#, "period_seconds"),
         (r#"{"algorithm": "concurrency", "limit": 1, "lease_seconds": 3601}"#, "lease_seconds"),

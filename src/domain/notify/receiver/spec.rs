@@ -10,6 +10,7 @@ use crate::domain::{
     check::{Headers, REDACTED, checked_url},
     invalid::invalid,
     notify::{Concealed, redacted_url},
+    text::is_longer,
 };
 
 const LONGEST_SECRET: usize = 1024;
@@ -39,39 +40,48 @@ pub struct ReceiverSpec {
     pub tls_verify: Option<bool>,
     /// The channel (`slack`), if not that of the URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 256)]
     pub channel: Option<String>,
     /// The mail server (`email`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 253)]
     pub smtp_host: Option<String>,
     /// Its port (`email`). Default 587, with `implicit` TLS 465, without TLS 25.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 65_535)]
     pub smtp_port: Option<u16>,
     /// How the connection to it is kept secret (`email`). Default `starttls`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub smtp_tls: Option<EmailTls>,
     /// Who logs in there (`email`). Default nobody.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 256)]
     pub smtp_username: Option<String>,
     /// His password (`email`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub smtp_password: Option<Concealed>,
     /// The sender's address (`email`): `ops@example.com`, `Board <ops@example.com>`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 256)]
     pub from: Option<String>,
     /// The recipients' addresses (`email`), 1 to 50.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_items = 1, max_items = 50)]
     pub to: Option<Vec<String>>,
     /// Whether it is told what is resolved. Default true.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub send_resolved: Option<bool>,
     /// How long one attempt may take. Default 10, more than 0 and at most 60.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(exclusive_minimum = 0, maximum = 60)]
     pub timeout_seconds: Option<f64>,
     /// How long a notification is tried again before it is dead. Default 86400, from 0 to 604800.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, maximum = 604_800)]
     pub give_up_after_seconds: Option<f64>,
     /// How many alerts one notification has at most; it says how many were left out. Default 1000, from 1 to 10000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 10_000)]
     pub max_alerts: Option<u32>,
 }
 
@@ -211,8 +221,8 @@ fn secret(field: &'static str, given: Option<Concealed>) -> Result<Option<Concea
 }
 
 fn line(field: &'static str, text: String) -> Result<String, InvalidConfig> {
-    if text.is_empty() || text.len() > LONGEST_TEXT || text.chars().any(char::is_control) {
-        return invalid(field, format!("must be one line of 1 to {LONGEST_TEXT} bytes"));
+    if text.is_empty() || is_longer(&text, LONGEST_TEXT) || text.chars().any(char::is_control) {
+        return invalid(field, format!("must be one line of 1 to {LONGEST_TEXT} characters"));
     }
     Ok(text)
 }
