@@ -23,7 +23,7 @@ PYTHON_ASYNC  := $(subst /operations/,/operations_async/,$(PYTHON_SYNC:%/client.
 .DEFAULT_GOAL := help
 # The steps share target/ and are meant to be read in order.
 .NOTPARALLEL:
-.PHONY: help run build test chaos rust-test pytest python-test test-ui test-deploy lint-python tools check fmt fmt-check clippy ci openapi openapi-check bench docs book static deb clean
+.PHONY: help run build test chaos rust-test pytest python-test test-openapi schemathesis test-ui test-deploy lint-python tools check fmt fmt-check clippy ci openapi openapi-check bench docs book static deb clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 16
@@ -34,7 +34,7 @@ run: ## Start a server on 127.0.0.1:7077 (ARGS="--config fuseboard.toml" adds fl
 build:
 	$(CARGO) build --locked --bin fuseboard
 
-test: tools rust-test pytest test-ui test-deploy ## All tests, Rust, Python, browser and deployment; installs what they need
+test: tools rust-test pytest test-openapi test-ui test-deploy ## All tests, Rust, Python, browser and deployment; installs what they need
 
 rust-test:
 	$(CARGO) test --locked
@@ -58,10 +58,18 @@ chaos: $(BIN) ## Faults strike the server and a fleet of clients for five minute
 test-deploy: $(BIN) $(VENV)/.deploy ## Manifests, chart, dashboard and alerts (DEPLOY_TEST_ARGS="-k alerts" chooses)
 	@cd tests/deploy && FUSEBOARD_BIN="$(BIN)" "$(VENV)/bin/python" -m pytest $(DEPLOY_TEST_ARGS)
 
-lint-python: $(PYTHON_ASYNC) $(VENV)/.linters ## Types, lints and format of the Python client, of the examples and of the browser and deployment tests
+# The same requests each time, about a minute of them: what schemathesis tries of itself, and two of each kind at random.
+test-openapi: $(BIN) $(VENV)/.schemathesis
+	@FUSEBOARD_BIN="$(BIN)" "$(VENV)/bin/python" tests/schemathesis/run.py --phases examples,coverage,fuzzing \
+		--max-examples 2 --generation-deterministic --no-shrink
+
+schemathesis: $(BIN) $(VENV)/.schemathesis ## openapi.yaml against a server, ten minutes at random (SCHEMATHESIS_ARGS="--seed 7")
+	@FUSEBOARD_BIN="$(BIN)" "$(VENV)/bin/python" tests/schemathesis/run.py --max-examples 100 $(SCHEMATHESIS_ARGS)
+
+lint-python: $(PYTHON_ASYNC) $(VENV)/.linters ## Types, lints and format of the Python client, of the examples and of the tests in Python
 	@cd clients/python && "$(VENV)/bin/mypy" \
-		&& "$(VENV)/bin/ruff" check . ../../examples ../../tests/ui ../../tests/deploy ../../tests/chaos \
-		&& "$(VENV)/bin/ruff" format --check . ../../examples ../../tests/ui ../../tests/deploy ../../tests/chaos
+		&& "$(VENV)/bin/ruff" check . ../../examples ../../tests/ui ../../tests/deploy ../../tests/chaos ../../tests/schemathesis \
+		&& "$(VENV)/bin/ruff" format --check . ../../examples ../../tests/ui ../../tests/deploy ../../tests/chaos ../../tests/schemathesis
 
 # What the tests run: promtool checks the text of /metrics, Prometheus sends alerts and amtool looks at them, openssl makes
 # certificates for the Python client's tests, chromium shows the operator's page.
@@ -93,6 +101,10 @@ $(VENV)/.deploy: $(VENV)/.installed $(wildcard tests/deploy/*.txt)
 	"$(VENV)/bin/python" -m pip install -q -r tests/deploy/requirements.txt
 	"$(VENV)/bin/python" -m pip install -q --no-deps -r tests/deploy/tools.txt
 	"$(VENV)/bin/python" -m pip install -q --upgrade --target "$(VENV)/models" -r tests/deploy/models.txt
+	@touch "$@"
+
+$(VENV)/.schemathesis: $(VENV)/.installed tests/schemathesis/requirements.txt
+	"$(VENV)/bin/python" -m pip install -q -r tests/schemathesis/requirements.txt
 	@touch "$@"
 
 $(VENV)/.linters: $(VENV)/.installed
