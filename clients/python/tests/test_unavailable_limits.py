@@ -10,6 +10,7 @@ import pytest
 
 import fuseboard
 from fuseboard import current
+from fuseboard.local import LocalBucket
 from fuseboard.resilience import RateLimiter, RateLimiterConfig, circuit_breaker, rate_limit
 from fuseboard.shares import Shares
 from fuseboard.steps import Sleep
@@ -131,3 +132,25 @@ def test_promises_pass_and_windows_do_not(monkeypatch: pytest.MonkeyPatch) -> No
     assert (shares._quiet("bucket"), shares._quiet("window")) == (20.0, 7.0)
     now[0] += 15
     assert (shares._quiet("bucket"), shares._quiet("window")) == (5.0, 7.0)
+
+
+def test_a_share_begins_when_what_was_granted_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    quiet: list[float] = []
+
+    class Watched(LocalBucket):
+        def __init__(self, rate: float, burst: float, **options: float) -> None:
+            quiet.append(options["quiet"])
+            super().__init__(rate, burst, quiet=options["quiet"])
+
+    monkeypatch.setattr("fuseboard.shares.LocalBucket", Watched)
+    shares = Shares(1)
+    window = {"limit": 20, "period_seconds": 2.0}
+    told = {"algorithm": "sliding_window", "fallback_share": 5.0, "live_clients": 2, "config": window}
+    shares.learn_limiter("bucket", {"algorithm": "token_bucket", "fallback_share": 10.0, "config": {}})
+    shares.learn_limiter("window", told)
+    shares.learn_limiter("promised", told)
+    shares.promise("promised", 3600.0)
+    for name in ("bucket", "window", "promised"):
+        shares.bucket_of(RateLimiterConfig(name, 10, 5))
+    assert quiet[:2] == [1.0, 0.4 + 2.0], "until the lease ends; in a window, for the period after"
+    assert quiet[2] > 3000
