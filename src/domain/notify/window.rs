@@ -1,5 +1,7 @@
 //! Maintenance windows: times that come again, in which nobody is told of certain alerts.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -14,8 +16,8 @@ use crate::domain::{
 const LONGEST_TEXT: usize = 1024;
 /// A week.
 const LONGEST: f64 = 604_800.0;
-/// How many windows that overlap are looked at for their end.
-const MOST_OVERLAPPING: usize = 1000;
+/// How far back is looked first for the latest one that has begun: `cron` counts minutes.
+const SHORTEST: Duration = Duration::from_secs(60);
 
 /// A maintenance window: either `cron` with `duration_seconds`, or `starts_at` with `ends_at`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -159,12 +161,7 @@ impl MaintenanceWindowConfig {
         match &self.times {
             Times::Once { ends_at, .. } => Some(*ends_at),
             Times::Recurring { timing, duration } => {
-                let begun = first_open(timing, *duration, now)?;
-                // Where one begins before the last has ended, the later end counts.
-                let later = std::iter::successors(Some(begun), |begun| timing.next_after(*begun))
-                    .take(MOST_OVERLAPPING)
-                    .take_while(|begun| *begun <= now);
-                later.last()?.checked_add(duration.get()).ok()
+                last_open(timing, *duration, now)?.checked_add(duration.get()).ok()
             }
         }
     }
@@ -189,6 +186,16 @@ impl MaintenanceWindowConfig {
 /// The earliest of those that have begun and not ended.
 fn first_open(timing: &Timing, duration: Seconds, now: Timestamp) -> Option<Timestamp> {
     timing.next_after(now.checked_sub(duration.get()).ok()?).filter(|begun| *begun <= now)
+}
+
+/// The latest of them, which ends last: one may begin before those before it have ended.
+fn last_open(timing: &Timing, duration: Seconds, now: Timestamp) -> Option<Timestamp> {
+    let spans = std::iter::successors(Some(SHORTEST), |span| span.checked_mul(2));
+    let mut spans = spans.take_while(|span| *span < duration.get()).chain([duration.get()]);
+    let begun = spans
+        .find_map(|span| timing.next_after(now.checked_sub(span).ok()?).filter(|begun| *begun <= now))?;
+    let later = std::iter::successors(Some(begun), |begun| timing.next_after(*begun));
+    later.take_while(|begun| *begun <= now).last()
 }
 
 #[cfg(test)]
@@ -226,6 +233,18 @@ mod tests {
         assert!(!window.matches(&LabelSet::default()));
         let spec = MaintenanceWindowSpec::from(&window);
         assert_eq!(MaintenanceWindowConfig::try_from(spec).unwrap(), window);
+    }
+
+    #[test]
+    fn of_windows_that_overlap_the_last_one_says_when_it_is_over() {
+        let window =
+            checked(serde_json::json!({ "cron": "* * * * *", "duration_seconds": 604_800 })).unwrap();
+        assert_eq!(window.ends_at(at("2027-03-07T01:00:30Z")), Some(at("2027-03-14T01:00:00Z")));
+        let window =
+            checked(serde_json::json!({ "cron": "0 1,2 * * *", "duration_seconds": 14_400 })).unwrap();
+        assert_eq!(window.ends_at(at("2027-03-07T01:59:59Z")), Some(at("2027-03-07T05:00:00Z")));
+        assert_eq!(window.ends_at(at("2027-03-07T04:30:00Z")), Some(at("2027-03-07T06:00:00Z")));
+        assert_eq!(window.ends_at(at("2027-03-07T06:00:00Z")), None);
     }
 
     #[test]
