@@ -47,11 +47,13 @@ class Reporter:
             return
         try:
             while not self._board.presence.away:
+                # what is sent again was counted before the rest
+                again = self.is_busy
                 self._collect()
                 if not self._flight:
                     return
                 more = yield from self._send_flight()
-                if not more:
+                if not more and (self.is_busy or not again):
                     return
         finally:
             self._sending.release()
