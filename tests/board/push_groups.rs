@@ -477,6 +477,19 @@ async fn in_openmetrics_no_name_comes_twice() {
 }
 
 #[tokio::test]
+async fn a_counter_is_not_shortened_to_the_name_of_what_a_group_has() {
+    let board = TestServer::start().await;
+    let sample = json!({ "samples": [{ "name": "a", "type": "counter" }] });
+    assert_eq!(board.ask(POST, "/v1/metrics", Some(sample)).await.0, 200);
+    assert_eq!(board.push(PUT, "/metrics/job/j", "# TYPE a counter\na 5\n").await, 200);
+    let request = board.http.get(format!("{}/metrics", board.url));
+    let page =
+        request.header("accept", "application/openmetrics-text").send().await.unwrap().text().await.unwrap();
+    let types: Vec<_> = page.lines().filter(|line| line.starts_with("# TYPE a")).collect();
+    assert_eq!(types, ["# TYPE a_total unknown", "# TYPE a unknown"]);
+}
+
+#[tokio::test]
 async fn checks_see_what_was_pushed() {
     let board = TestServer::start().await;
     let check = json!({ "kind": "metric", "metric_name": "depth", "metric_labels": { "job": "j" },

@@ -117,7 +117,9 @@ impl<'a> Writer<'a> {
         let (name, word) = match self.format {
             Format::Text => (name, kind.as_str()),
             Format::OpenMetrics => {
-                let is_free = |short: &&str| !short.is_empty() && !self.names.contains_key(*short);
+                let is_guests = |name: &str| self.guests.as_ref().is_some_and(|guests| guests.all.has(name));
+                let is_free =
+                    |short: &&str| !short.is_empty() && !self.names.contains_key(*short) && !is_guests(short);
                 match (kind, name.strip_suffix("_total").filter(is_free)) {
                     (MetricType::Counter, Some(short)) => (short, kind.as_str()),
                     (MetricType::Counter, None) | (MetricType::Untyped, _) => (name, "unknown"),
