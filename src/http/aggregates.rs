@@ -11,7 +11,7 @@ use super::{
     AppState,
     calls::{MAX_ERROR, client, named},
     extract::JsonBytes,
-    json::Json,
+    json::{self, Json},
     problem::Problem,
     routing::{Routes, routes},
 };
@@ -40,7 +40,7 @@ pub(super) fn routes() -> Routes {
 /// What a client did while it decided by itself.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct AggregatesBody<'a> {
+pub(super) struct AggregatesBody<'a> {
     /// Who called. Consecutive failures are counted for each client by itself.
     #[serde(borrow, default)]
     #[schema(value_type = Option<ClientName>)]
@@ -53,7 +53,7 @@ struct AggregatesBody<'a> {
     /// Up to 1000 reports, applied in order.
     #[serde(borrow, deserialize_with = "objects")]
     #[schema(max_items = 1000)]
-    items: Vec<AggregateReport<'a>>,
+    pub(super) items: Vec<AggregateReport<'a>>,
 }
 
 /// The answers to a report.
@@ -70,19 +70,25 @@ struct AggregatesAnswer {
 #[utoipa::path(post, path = "/v1/outcomes/aggregated", tag = "calls", request_body = AggregatesBody,
     responses((status = 200, description = "Whether each counted, in order.", body = AggregatesAnswer)))]
 async fn outcomes_aggregate(State(state): State<AppState>, body: JsonBytes) -> Result<Response, Problem> {
-    let ask: AggregatesBody<'_> = body.parse()?;
-    if ask.items.len() > MAX_REPORTS {
-        return Err(Problem::invalid("items", format!("must be at most {MAX_REPORTS}")));
-    }
-    for (i, report) in ask.items.iter().enumerate() {
-        check(report, i)?;
-    }
+    let ask = read(&body.0)?;
     let session = Session {
         client: client(ask.client.as_ref())?,
         session: named("session", ask.session.as_ref())?.unwrap_or_default(),
     };
     let items = state.board.aggregates_take(session, &ask.items);
     Ok(Json(AggregatesAnswer { items }).into_response())
+}
+
+/// Reads a batch.
+pub(super) fn read(body: &[u8]) -> Result<AggregatesBody<'_>, Problem> {
+    let ask: AggregatesBody<'_> = json::parse(body)?;
+    if ask.items.len() > MAX_REPORTS {
+        return Err(Problem::invalid("items", format!("must be at most {MAX_REPORTS}")));
+    }
+    for (i, report) in ask.items.iter().enumerate() {
+        check(report, i)?;
+    }
+    Ok(ask)
 }
 
 fn check(report: &AggregateReport<'_>, i: usize) -> Result<(), Problem> {

@@ -4,8 +4,8 @@
 //! Errors are problems, as everywhere, but for clients that take nothing but JSON, as `amtool` and others that are made of
 //! Alertmanager's description: those read the reason as a text in JSON, and of a problem nothing.
 
-mod alerts;
-mod silences;
+pub(super) mod alerts;
+pub(super) mod silences;
 mod status;
 
 use axum::{

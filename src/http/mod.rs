@@ -7,6 +7,8 @@ mod alerts;
 pub mod auth;
 mod backups;
 mod board;
+#[doc(hidden)]
+pub mod bodies;
 mod breakers;
 pub mod browser;
 mod calls;

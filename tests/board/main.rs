@@ -58,6 +58,7 @@ mod runs;
 mod schedules;
 mod scrape;
 mod secrets;
+mod seeds;
 mod server;
 mod shedding;
 mod shell;

@@ -168,12 +168,18 @@ async fn alertmanager_alerts_post(
     State(state): State<AppState>,
     body: JsonBytes,
 ) -> Result<StatusCode, Problem> {
-    let is_list = body.0.trim_ascii_start().first().is_none_or(|first| *first == b'[');
-    if !is_list && serde_json::from_slice::<serde::de::IgnoredAny>(&body.0).is_ok() {
+    state.board.alerts_receive(read(&body.0)?).await?;
+    Ok(StatusCode::OK)
+}
+
+/// Reads alerts.
+pub(in crate::http) fn read(body: &[u8]) -> Result<Vec<SentAlert>, Problem> {
+    let is_list = body.trim_ascii_start().first().is_none_or(|first| *first == b'[');
+    if !is_list && serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok() {
         return Err(Problem::invalid("body", "must be a list of alerts"));
     }
-    let wrapped = [b"{\"alerts\":", &*body.0, b"}"].concat();
-    let sent: PostableAlerts = json::parse(if body.0.is_empty() { b"" } else { &wrapped })?;
+    let wrapped = [b"{\"alerts\":", body, b"}"].concat();
+    let sent: PostableAlerts = json::parse(if body.is_empty() { b"" } else { &wrapped })?;
     // Go's zero time stands for none.
     let set = |at: Option<Timestamp>| at.filter(|at| *at > Timestamp::UNIX_EPOCH);
     let alerts = sent.alerts.into_iter().map(|alert| SentAlert {
@@ -183,8 +189,7 @@ async fn alertmanager_alerts_post(
         ends_at: set(alert.ends_at),
         generator_url: alert.generator_url,
     });
-    state.board.alerts_receive(alerts.collect()).await?;
-    Ok(StatusCode::OK)
+    Ok(alerts.collect())
 }
 
 /// Alerts that are told together.

@@ -15,7 +15,7 @@ use crate::{
     http::{
         AppState,
         extract::{JsonBytes, RawPath},
-        json::Json,
+        json::{self, Json},
         problem::Problem,
         routing::{Routes, routes},
     },
@@ -144,7 +144,15 @@ async fn alertmanager_silences_post(
     State(state): State<AppState>,
     body: JsonBytes,
 ) -> Result<Json<SilenceId>, Problem> {
-    let sent: PostableSilence = body.parse()?;
+    let (id, draft) = read(&body.0)?;
+    let id = id.as_deref().filter(|id| !id.is_empty());
+    let silence_id = state.board.silence_set(id, draft).await?;
+    Ok(Json(SilenceId { silence_id }))
+}
+
+/// Reads a silence, and the id of the one that it is to change.
+pub(in crate::http) fn read(body: &[u8]) -> Result<(Option<String>, SilenceDraft), Problem> {
+    let sent: PostableSilence = json::parse(body)?;
     let refused = |why| Problem::invalid("matchers", why);
     let matcher = |m: &AlertmanagerMatcher| {
         Matcher::new(&m.name, MatchOp::of_flags(m.is_regex, m.is_equal), &m.value).map_err(refused)
@@ -157,9 +165,7 @@ async fn alertmanager_silences_post(
         created_by: sent.created_by,
         comment: sent.comment,
     };
-    let id = sent.id.as_deref().filter(|id| !id.is_empty());
-    let silence_id = state.board.silence_set(id, draft).await?;
-    Ok(Json(SilenceId { silence_id }))
+    Ok((sent.id, draft))
 }
 
 /// One silence.
