@@ -23,7 +23,7 @@ PYTHON_ASYNC  := $(subst /operations/,/operations_async/,$(PYTHON_SYNC:%/client.
 .DEFAULT_GOAL := help
 # The steps share target/ and are meant to be read in order.
 .NOTPARALLEL:
-.PHONY: help run build test chaos fuzz rust-test pytest python-test test-openapi schemathesis test-ui test-deploy lint-python tools check fmt fmt-check clippy ci openapi openapi-check bench docs book static deb clean
+.PHONY: help run build test chaos fuzz rust-test pytest python-test test-openapi schemathesis test-ui test-deploy lint-python tools check fmt fmt-check clippy ci openapi openapi-check bench soak docs book static deb clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 16
@@ -155,7 +155,7 @@ openapi-check: $(BIN)
 		|| { echo "openapi.yaml is not what the code says: run make openapi" >&2; exit 1; }
 
 # Python peers are measured as far as they are in the virtual environment.
-bench: $(PYTHON_ASYNC) $(VENV)/.browser ## Measure: core, server under load, start, memory, Python client, page (20 minutes, idle machine)
+bench: $(PYTHON_ASYNC) $(VENV)/.browser ## Measure: core, server under load, start, memory, growth, Python client, page (30 minutes, idle machine)
 	@command -v wrk >/dev/null || { $(CAN_INSTALL) && { $(APT) update -qq && $(APT) install -qq -y wrk; } </dev/null >/dev/null; }
 	$(CARGO) bench --locked --bench core
 	$(CARGO) build --release --locked --bin fuseboard --example echo
@@ -165,8 +165,14 @@ bench: $(PYTHON_ASYNC) $(VENV)/.browser ## Measure: core, server under load, sta
 	"$(PYTHON)" benches/load/alerts.py
 	"$(PYTHON)" benches/load/backups.py
 	"$(PYTHON)" benches/load/metrics.py
+	"$(VENV)/bin/python" -m pip install -q pygal # draws target/growth.svg
+	"$(VENV)/bin/python" benches/load/growth.py
 	FUSEBOARD_BIN="$(CURDIR)/target/release/fuseboard" "$(VENV)/bin/python" clients/python/bench.py
 	FUSEBOARD_BIN="$(CURDIR)/target/release/fuseboard" "$(VENV)/bin/python" benches/ui/page.py
+
+soak: ## Ten minutes of everything at once; fails if memory grows (SECONDS=60 make soak is shorter)
+	$(CARGO) build --release --locked --bin fuseboard
+	"$(PYTHON)" benches/load/soak.py
 
 docs: ## Documentation of the crate, in target/doc
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --locked --lib

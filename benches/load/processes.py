@@ -100,8 +100,8 @@ class Api:
     def __init__(self, port):
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
 
-    def __call__(self, method, path, body=None):
-        headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
+    def __call__(self, method, path, body=None, more=()):
+        headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json", **dict(more)}
         self.connection.request(method, path, body, headers)
         answer = self.connection.getresponse()
         text = answer.read()

@@ -16,11 +16,12 @@ def micros(text):
     return float(number) * UNIT[unit]
 
 
-def run(pid, port, script, connections, seconds, argument=None):
+def run(pid, port, script, connections, seconds, arguments=()):
     """Loads /v1/calls, or the path that the script sets, and returns the figures of one run."""
+    arguments = [arguments] if isinstance(arguments, str) else arguments
     command = ["wrk", "--latency", "-t1", f"-c{connections}", f"-d{seconds}s"]
     command += ["-H", f"Authorization: Bearer {TOKEN}", "-s", HERE / script]
-    command += [f"http://127.0.0.1:{port}/v1/calls"] + (["--", argument] if argument else [])
+    command += [f"http://127.0.0.1:{port}/v1/calls"] + (["--", *arguments] if arguments else [])
     before = cpu_seconds(pid)
     done = subprocess.run(pinned(CLIENT_CORE, command), capture_output=True, text=True, timeout=seconds + 60)
     used = cpu_seconds(pid) - before
