@@ -18,21 +18,17 @@ from fuseboard.wire import Response
 from conftest import Server
 
 ROOT = Path(__file__).resolve().parents[3]
-FOREIGN = ("alertmanager", "pushgateway")
-"""Tags of other tools' protocols, for which there are other clients."""
 
 
 def operations() -> dict[str, tuple[str, str]]:
     """``operationId`` to method and path."""
-    found, path, method, tag = {}, "", "", ""
+    found, path, method = {}, "", ""
     for line in (ROOT / "openapi.yaml").read_text().splitlines():
         if match := re.match(r"  (/\S*):$", line):
             path = match[1]
         elif match := re.match(r"    (get|put|post|delete|head|patch):$", line):
-            method, tag = match[1].upper(), ""
-        elif match := re.match(r"      - (\w+)$", line):
-            tag = tag or match[1]
-        elif (match := re.match(r"      operationId: (\w+)$", line)) and tag not in FOREIGN:
+            method = match[1].upper()
+        elif match := re.match(r"      operationId: (\w+)$", line):
             found[match[1]] = (method, path)
     return found
 
@@ -50,13 +46,18 @@ def arguments(method: Callable[..., Any]) -> list[Any]:
     ]
 
 
+def listed(request: Request) -> bool:
+    """Whether Alertmanager answers it with a list."""
+    return request.method == "GET" and bool(re.match(r"/api/v2/(alerts|receivers|silences)", request.path))
+
+
 def asked(client: fuseboard.Client | fuseboard.AsyncClient, operation: str) -> tuple[str, str]:
     """The method and path that it asks for."""
     seen: list[Request] = []
 
     def answer(request: Request) -> Response:
         seen.append(request)
-        return Response(200, b"", b"{}", True)
+        return Response(200, b"", b"[]" if listed(request) else b"{}", True)
 
     async def answer_async(request: Request) -> Response:
         return answer(request)
@@ -82,7 +83,7 @@ def methods(kind: type) -> dict[str, Callable[..., Any]]:
 
 def test_the_description_was_read() -> None:
     assert OPERATIONS["breaker_put"] == ("PUT", "/v1/breakers/{name}")
-    assert len(OPERATIONS) > 80
+    assert len(OPERATIONS) > 140
 
 
 @pytest.mark.parametrize("kind", [fuseboard.Client, fuseboard.AsyncClient])
@@ -97,6 +98,8 @@ def test_a_method_asks_for_its_operation(
 ) -> None:
     method, path = asked(kind("http://127.0.0.1:1"), operation)
     expected_method, expected_path = OPERATIONS[operation]
+    # what is before it is part of the grouping key, too
+    expected_path = expected_path.replace("/job/{grouping_key}", "/job@base64/eC95")
     pattern = re.sub(r"\\\{\w+\\\}", "(?:x%2Fy|7)", re.escape(expected_path))
     assert method == expected_method
     assert re.fullmatch(pattern, path), path
@@ -146,3 +149,52 @@ def test_conditional_requests(client: fuseboard.Client) -> None:
     assert client.health_run(checks=["c"])["overall_status"] == "green"
     assert client.metrics_push([{"name": "n", "type": "counter"}])["accepted"] == 1
     assert client.metric_get("n")["series"][0]["value"] == 1
+
+
+def test_groups_of_metrics(client: fuseboard.Client) -> None:
+    text = "# TYPE pushed counter\npushed 1\n"
+    client.push_group_put("a/b", text, {"path": "", "instance": "w 1"})
+    client.push_group_post("a/b", "other 2\n", {"path": "", "instance": "w 1"})
+    groups = [group for group in client.push_groups_list()["data"] if group["labels"]["job"] == "a/b"]
+    assert [group["labels"] for group in groups] == [{"instance": "w 1", "job": "a/b", "path": ""}]
+    assert {"pushed", "other"} <= set(groups[0])
+    for pusher, value in (("one", 3), ("two", 4), ("two", 5)):
+        client.push_totals_put("sums", f"# TYPE sums_total counter\nsums_total {value}\n", client=pusher)
+    assert 'sums_total{instance="",job="sums"} 8' in client.metrics()
+    client.push_totals_delete("sums", client="two")
+    assert 'sums_total{instance="",job="sums"} 8' in client.metrics()
+    client.push_totals_delete("sums")
+    assert "sums_total" not in client.metrics()
+    client.push_group_ttl_put(1000, "brief", text)
+    with pytest.raises(fuseboard.FuseboardError) as refused:
+        client.push_group_put("bad", "no number\n")
+    assert refused.value.status == 400
+    client.push_groups_wipe()
+    assert client.push_groups_list()["data"] == []
+    assert client.push_groups_status()["status"] == "success"
+
+
+def test_alerts_and_silences_as_alertmanager_has_them(client: fuseboard.Client) -> None:
+    client.alertmanager_alerts_post([{"labels": {"alertname": "Out There", "n": "1"}}])
+    of_that = {"filter": 'alertname="Out There"'}
+    assert [alert["labels"]["n"] for alert in client.alertmanager_alerts(**of_that)] == ["1"]
+    assert client.alertmanager_alerts(**of_that, active=False) == []
+    matcher = {"name": "alertname", "value": "Out There", "isRegex": False, "isEqual": True}
+    made = client.alertmanager_silences_post(
+        {
+            "matchers": [matcher],
+            "startsAt": "2020-01-01T00:00:00Z",
+            "endsAt": "2999-01-01T00:00:00Z",
+            "createdBy": "test",
+            "comment": "known",
+        }
+    )["silenceID"]
+    assert client.alertmanager_silence(made)["status"]["state"] == "active"
+    assert client.alertmanager_alerts(**of_that)[0]["status"]["state"] == "suppressed"
+    client.alertmanager_silence_delete(made)
+    assert client.alertmanager_silence(made)["status"]["state"] == "expired"
+    assert made in [silence["id"] for silence in client.alertmanager_silences()]
+    assert client.alertmanager_status()["cluster"]["status"]
+    assert isinstance(client.alertmanager_groups(), list)
+    assert isinstance(client.alertmanager_receivers(), list)
+    assert client.alertmanager_healthy() and client.alertmanager_ready()

@@ -7,11 +7,11 @@ from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "fuseboard"
 MADE = "# Made by tools/async_from_sync.py. Edit the synchronous form.\n"
-FUNCTIONS = r"(?:[a-z]\w*|_json|_page|__enter__|__exit__)"
+FUNCTIONS = r"(?:[a-z]\w*|_json|_page|_list|__enter__|__exit__)"
 RULES = [
     (rf"^    def ({FUNCTIONS}\()", r"    async def \1"),
     (r"self\._transport\.request\(", "await self._transport.request_async("),
-    (r"(?<!await )self\.(request|_json|_page)\(", r"await self.\1("),
+    (r"(?<!await )self\.(request|_json|_page|_list)\(", r"await self.\1("),
     (r"^(\s+)self\.close\(\)", r"\1await self.close()"),
     (r"__enter__", "__aenter__"),
     (r"__exit__", "__aexit__"),

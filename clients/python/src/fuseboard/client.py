@@ -7,12 +7,13 @@ from types import TracebackType
 from .operations.guards import GuardOperations
 from .operations.keeping import KeepOperations
 from .operations.notifications import NotificationOperations
+from .operations.protocols import ProtocolOperations
 from .operations.watching import WatchOperations
 from .settings import settings_from
 from .transport import HttpTransport
 
 
-class Client(GuardOperations, WatchOperations, NotificationOperations, KeepOperations):
+class Client(GuardOperations, WatchOperations, NotificationOperations, KeepOperations, ProtocolOperations):
     """A synchronous client; safe to share between threads and across a fork.
 
     Every method raises ``FuseboardError`` for an error answer and ``FuseboardUnavailable`` without one.

@@ -80,9 +80,9 @@ class Target:
                 head += f"{name}: {value}\r\n"
         if body is None:
             return (head + "\r\n").encode("latin-1")
-        return (f"{head}content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n").encode(
-            "latin-1"
-        ) + body
+        if headers is None or "content-type" not in headers:
+            head += "content-type: application/json\r\n"
+        return f"{head}content-length: {len(body)}\r\n\r\n".encode("latin-1") + body
 
 
 class Head:

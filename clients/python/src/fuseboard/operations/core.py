@@ -31,13 +31,18 @@ class Core:
         query: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Any:
-        """Any operation: the parsed JSON of a 2xx answer, ``None`` if it has no body."""
+        """Any operation: the parsed JSON of a 2xx answer, ``None`` if it has no body.
+
+        A body of bytes is sent as it is; its kind is among the headers then.
+        """
         given = {key: value for key, value in (query or {}).items() if value is not None}
         if given:
             path += "?" + urlencode(
                 {k: str(v).lower() if isinstance(v, bool) else v for k, v in given.items()}
             )
-        payload = None if body is None else json.dumps(body, allow_nan=False).encode()
+        payload = body
+        if body is not None and not isinstance(body, bytes):
+            payload = json.dumps(body, allow_nan=False).encode()
         answer = self._transport.request(Request(method, path, payload, headers=dict(headers or {})))
         if not 200 <= answer.status < 300:
             raise problem(answer.status, answer.body, answer.header("retry-after"))
@@ -62,6 +67,12 @@ class Core:
         value = self.request(method, path, body, query=query, headers=headers)
         if not isinstance(value, dict):
             raise FuseboardUnavailable(f"not an answer of Fuseboard: {method} {path}")
+        return value
+
+    def _list(self, path: str, filters: Mapping[str, Any]) -> list[Json]:
+        value = self.request("GET", path, query=filters)
+        if not isinstance(value, list):
+            raise FuseboardUnavailable(f"not an answer of Fuseboard: GET {path}")
         return value
 
     def _page(self, path: str, limit: int | None, cursor: str | None, **filters: Any) -> Json:
