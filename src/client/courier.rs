@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use tokio::{sync::Notify, time::sleep};
 
-use super::shared::Shared;
+use super::{shared::Shared, telling::Telling};
 use crate::domain::Time;
 
 /// Runs until `closing`, and sends what is left then.
 pub(super) async fn run(shared: Arc<Shared>, closing: Arc<Notify>) {
+    let mut telling = Telling::default();
     loop {
         let went_on = if shared.presence.is_away() {
-            probe(&shared, &closing).await
+            probe(&shared, &mut telling, &closing).await
         } else {
             send(&shared, &closing).await
         };
@@ -22,14 +23,17 @@ pub(super) async fn run(shared: Arc<Shared>, closing: Arc<Notify>) {
 }
 
 /// Asks a server that is away, when it is time. False when closing.
-async fn probe(shared: &Shared, closing: &Notify) -> bool {
+async fn probe(shared: &Shared, telling: &mut Telling, closing: &Notify) -> bool {
     tokio::select! {
         () = closing.notified() => return false,
         () = sleep(shared.presence.probe_in(shared.now())) => {}
     }
-    if shared.wire.probe().await {
+    // Before anybody is granted anything anew.
+    if shared.wire.probe().await && telling.tell(shared).await {
         shared.presence.back(shared.now());
         tracing::info!("the board is back");
+        // And what was spent meanwhile.
+        telling.tell(shared).await;
     } else {
         shared.presence.still_away(shared.now());
     }

@@ -1,6 +1,11 @@
 //! What decides while the server is away: the board's own rules, in this process alone.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, VecDeque},
+    mem,
+    sync::Arc,
+    time::Duration,
+};
 
 use parking_lot::Mutex;
 
@@ -14,6 +19,9 @@ use crate::domain::{
     breaker::{Breaker, Client, Journal, Outcome, RefusedReason, StateName},
     limiter::{Denied, Limiter, LimiterConfig, LimiterSpec, common_instant},
 };
+
+/// The most entries of one limiter of what was spent; of more, the oldest are forgotten, which no window has any more.
+const MOST_SPENT: usize = 1000;
 
 /// This process is one client to itself.
 const MYSELF: Client<'static> = Client { hash: 0, name: "" };
@@ -33,7 +41,11 @@ struct State {
     /// Until when the upstreams asked for silence.
     silent: HashMap<Name, Time>,
     calls: u64,
+    spent: Spends,
 }
+
+/// What was spent of rates, and when.
+pub(super) type Spends = HashMap<Name, VecDeque<(Time, Tokens)>>;
 
 #[derive(Debug)]
 struct LocalBreaker {
@@ -84,6 +96,9 @@ impl Local {
         for guard in &rules.limiters {
             if let Some(limiter) = state.limiters.get_mut(&guard.name) {
                 limiter.grant(now, at, guard.tokens, call);
+                if limiter.config().sustained_rate().is_some() {
+                    note(&mut state.spent, &guard.name, at, guard.tokens);
+                }
             }
         }
         let breaker = rules.breaker.as_ref().map(|guard| {
@@ -110,6 +125,11 @@ impl Local {
                 limiter.release(now, permit.call, limiter.config().capacity());
             }
         }
+    }
+
+    /// What this process has spent by itself, each once.
+    pub(super) fn take_spent(&self) -> Spends {
+        mem::take(&mut self.state.lock().spent)
     }
 
     /// Remembers what the board has decided, which wins over what this process would have.
@@ -162,6 +182,17 @@ impl Local {
             limiter.penalize(now, span);
         }
     }
+}
+
+fn note(spent: &mut Spends, limiter: &Name, at: Time, tokens: Tokens) {
+    let entries = match spent.get_mut(limiter) {
+        Some(entries) => entries,
+        None => spent.entry(limiter.clone()).or_default(),
+    };
+    if entries.len() >= MOST_SPENT {
+        entries.pop_front();
+    }
+    entries.push_back((at, tokens));
 }
 
 impl State {

@@ -35,8 +35,8 @@
 //! [`Settings::connect_timeout`] or [`Settings::timeout`]; all others, those that wait already included, decide by
 //! themselves at once, as [`OnUnavailable`] of their guard says. A background task asks each second whether the server is
 //! back, and up to every five seconds one that comes and goes. In `Local` a breaker goes on from what the board said last, by the same rule, and a limiter keeps to this client's
-//! share as the board told it last, evenly, beginning empty. Outcomes that wait are delivered when the server is back; those
-//! of calls that were decided locally stay here.
+//! share as the board told it last, evenly, beginning empty. When the server is back it is told what was spent of rates, before
+//! it is asked for anything, and outcomes that wait are delivered; those of calls that were decided locally stay here.
 //!
 //! # Cancellation
 //! A future that is dropped while it waits for the board, for its tokens or for the upstream gives its permit back, and
@@ -62,6 +62,7 @@ mod outbox;
 mod presence;
 mod settings;
 mod shared;
+mod telling;
 #[cfg(test)]
 mod tests;
 mod wire;

@@ -138,6 +138,17 @@ impl Wire {
         self.exchange(request).await
     }
 
+    /// Sends JSON that counts once, however often it is sent under the same key.
+    pub(super) async fn post_once(
+        &self,
+        path: &str,
+        body: &(impl Serialize + Sync),
+        key: &str,
+    ) -> Result<(), Failure> {
+        let request = self.http.post(format!("{}{path}", self.base)).json(body);
+        self.exchange::<serde::de::IgnoredAny>(request.header("idempotency-key", key)).await.map(drop)
+    }
+
     /// Whether the server takes requests.
     pub(super) async fn probe(&self) -> bool {
         let request = self.http.get(format!("{}/readyz", self.base));

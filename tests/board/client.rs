@@ -5,7 +5,7 @@ use std::{
     net::TcpListener,
     sync::{
         Arc,
-        atomic::{AtomicU16, AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU16, AtomicU32, Ordering},
     },
     time::Duration,
 };
@@ -27,7 +27,11 @@ use serde_json::json;
 use tempfile::TempDir;
 use tower::{Layer, Service, ServiceExt, service_fn};
 
-use crate::{process::Process, support::TestServer};
+use crate::{
+    peer::{Peer, ok},
+    process::Process,
+    support::TestServer,
+};
 
 /// Longer than any answer on a busy machine.
 const PATIENT: Duration = Duration::from_secs(20);
@@ -336,4 +340,57 @@ fn without_a_runtime_there_is_an_error_and_no_panic() {
     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
     let std::task::Poll::Ready(Err(error)) = entering.as_mut().poll(&mut cx) else { panic!("no error") };
     assert_eq!(error, EnterError::Client(ClientError::NoRuntime));
+}
+
+#[tokio::test]
+async fn what_was_spent_alone_is_told_before_the_board_is_asked_again() {
+    const SILENT: &str = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n";
+    let (is_back, loses) = (Arc::new(AtomicBool::new(false)), AtomicBool::new(true));
+    let back = Arc::clone(&is_back);
+    let peer = Peer::answering(move |request| {
+        if !back.load(Ordering::SeqCst) {
+            return SILENT.to_owned();
+        }
+        match request.split(' ').nth(1).unwrap() {
+            // The first answer is lost on its way.
+            "/v1/leases" if loses.swap(false, Ordering::SeqCst) => SILENT.to_owned(),
+            "/v1/leases" => ok(r#"{"items":[]}"#),
+            "/v1/calls" => ok(r#"{"allowed":true,"call_id":"c"}"#),
+            _ => ok("{}"),
+        }
+    })
+    .await;
+    let client = client(&peer.url(""), "one");
+    let rate = LimiterSpec { requests_per_second: Some(100.0), ..LimiterSpec::default() };
+    let permits = LimiterSpec {
+        algorithm: Some(LimiterAlgorithm::Concurrency),
+        limit: Some(10),
+        ..LimiterSpec::default()
+    };
+    let guard = Guard::new().limiter("rate", rate).unwrap().limiter("permits", permits).unwrap();
+    for _ in 0..3 {
+        let call = client.enter(&guard).await.unwrap();
+        assert!(!call.is_shared());
+        call.success();
+    }
+    is_back.store(true, Ordering::SeqCst);
+    eventually("it is back", async || !client.is_away()).await;
+    assert!(client.enter(&guard).await.unwrap().is_shared());
+
+    let requests = peer.requests();
+    let told: Vec<_> = requests.iter().filter(|request| request.starts_with("post /v1/leases")).collect();
+    let [lost, told] = told[..] else { panic!("{told:?}") };
+    assert_eq!(lost, told, "the same, under the same key");
+    let (head, body) = told.split_once("\r\n\r\n").unwrap();
+    assert!(head.contains("\r\nidempotency-key: "), "{head}");
+    let body: serde_json::Value = serde_json::from_str(body).unwrap();
+    assert_eq!(body["client"], "one");
+    let items = body["items"].as_array().unwrap();
+    assert_eq!(items.len(), 1, "what is not spent for good is no rate: {body}");
+    assert_eq!(items[0]["limiter"], "rate");
+    let spent = items[0]["spent"].as_array().unwrap();
+    assert_eq!(spent.iter().map(|entry| entry["tokens"].as_f64().unwrap()).collect::<Vec<_>>(), [1.0; 3]);
+    assert!(spent.iter().all(|entry| entry["seconds_ago"].as_f64().unwrap() > 0.0), "{body}");
+    let order = |path: &str| requests.iter().rposition(|request| request.starts_with(path)).unwrap();
+    assert!(order("post /v1/leases") < order("post /v1/calls"));
 }
