@@ -9,7 +9,6 @@ measured.
 import concurrent.futures
 import json
 import os
-import sqlite3
 import statistics
 import tempfile
 import time
@@ -78,18 +77,6 @@ def row(name, figures, scraped, mib):
     print("| " + " | ".join([name, *cells, f"{scraped:.1f} ms", f"{mib:.0f} MiB"]) + " |", flush=True)
 
 
-def write_history(folder):
-    """A million events of a thousand breakers: over the API they would take hours."""
-    with sqlite3.connect(f"{folder}/board.db") as db:
-        db.execute(
-            """WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
-               INSERT INTO events (at, kind, resource, name, data)
-               SELECT at, kind, resource, 'b' || (i % 1000 + 1), data FROM n, (SELECT * FROM events LIMIT 1)""",
-            (EVENTS,),
-        )
-    db.close()
-
-
 def one_event(port):
     processes.Api(port)("POST", "/v1/breakers/b1/state", '{"target": "forced_open", "reason": "bench"}')
     processes.Api(port)("POST", "/v1/breakers/b1/state", '{"target": "closed"}')
@@ -120,7 +107,7 @@ def main():
                 points.append((size, measure(pid, port, size)))
                 row(f"{size:,}", points[-1][1], scrape(port), processes.rss_mib(pid))
                 one_event(port)
-        write_history(folder)
+        processes.write_history(folder, EVENTS)
         with processes.fuseboard(folder, config=CONFIG) as (pid, port):
             row(f"{SIZES[-1]:,}, and {EVENTS:,} events", measure(pid, port, SIZES[-1]), scrape(port), processes.rss_mib(pid))
     plot(points)

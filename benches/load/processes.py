@@ -7,6 +7,7 @@ import pathlib
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import tempfile
 import time
@@ -83,6 +84,18 @@ def fuseboard(folder=None, threads=1, core=SERVER_CORE, config="", wait=True):
         if wait:
             until_open(port)
         yield process.pid, port
+
+
+def write_history(folder, events):
+    """So many events of a thousand breakers, as copies of the first: over the API they would take hours."""
+    with sqlite3.connect(f"{folder}/board.db") as db:
+        db.execute(
+            """WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+               INSERT INTO events (at, kind, resource, name, data)
+               SELECT at, kind, resource, 'b' || (i % 1000 + 1), data FROM n, (SELECT * FROM events LIMIT 1)""",
+            (events,),
+        )
+    db.close()
 
 
 def until_open(port, seconds=60):

@@ -5,7 +5,6 @@ rows of history. RUNS (environment) says how many starts; medians are printed, w
 
 import os
 import socket
-import sqlite3
 import statistics
 import tempfile
 import time
@@ -47,7 +46,7 @@ def row(name, runs):
 
 
 def fill(folder):
-    """Breakers over the API; history, which takes the API hours, as copies of a real event."""
+    """Breakers over the API, history not."""
     with processes.fuseboard(folder, threads=2, core=None) as (pid, port):
         idle = processes.rss_mib(pid)
         api = processes.Api(port)
@@ -61,14 +60,7 @@ def fill(folder):
         time.sleep(2)
         print(f"{made} breakers made in {took:.1f} s, each on disk before its answer")
         print(f"memory: {idle:.1f} MiB idle, {processes.rss_mib(pid):.1f} MiB with them")
-    with sqlite3.connect(f"{folder}/board.db") as db:
-        db.execute(
-            """WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
-               INSERT INTO events (at, kind, resource, name, data)
-               SELECT at, kind, resource, 'b' || (i % 1000 + 1), data FROM n, (SELECT * FROM events LIMIT 1)""",
-            (EVENTS,),
-        )
-    db.close()
+    processes.write_history(folder, EVENTS)
 
 
 def main():
