@@ -1,11 +1,6 @@
 //! What decides while the server is away: the board's own rules, in this process alone.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    mem,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, mem, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 
@@ -20,7 +15,7 @@ use crate::domain::{
     limiter::{Denied, Limiter, LimiterConfig, LimiterSpec, common_instant},
 };
 
-/// The most entries of one limiter of what was spent; of more, the oldest are forgotten, which no window has any more.
+/// The most entries of one limiter that say what was spent; of more, each two count as one, as late as the later of them.
 const MOST_SPENT: usize = 1000;
 
 /// This process is one client to itself.
@@ -45,7 +40,7 @@ struct State {
 }
 
 /// What was spent of rates, and when.
-pub(super) type Spends = HashMap<Name, VecDeque<(Time, Tokens)>>;
+pub(super) type Spends = HashMap<Name, Vec<(Time, Tokens)>>;
 
 #[derive(Debug)]
 struct LocalBreaker {
@@ -190,9 +185,15 @@ fn note(spent: &mut Spends, limiter: &Name, at: Time, tokens: Tokens) {
         None => spent.entry(limiter.clone()).or_default(),
     };
     if entries.len() >= MOST_SPENT {
-        entries.pop_front();
+        let sum = |pair: &[(Time, Tokens)]| {
+            Tokens::from_micros(pair.iter().fold(0, |sum, (_, tokens)| tokens.micros().saturating_add(sum)))
+        };
+        *entries = entries
+            .chunks(2)
+            .map(|pair| (pair.iter().map(|(at, _)| *at).max().unwrap_or(at), sum(pair)))
+            .collect();
     }
-    entries.push_back((at, tokens));
+    entries.push((at, tokens));
 }
 
 impl State {

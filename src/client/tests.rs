@@ -292,3 +292,18 @@ fn a_server_that_comes_and_goes_is_asked_less_often() {
     presence.lost(at(200));
     assert_eq!(presence.probe_in(at(200)), SECOND);
 }
+
+#[test]
+fn all_that_was_spent_is_told_however_much() {
+    let (local, guard) = (Local::new(1), bucket(1000.0, 5000));
+    for milli in 0..2500 {
+        local.begin(&guard.0, at(0).after(Duration::from_millis(milli))).unwrap();
+    }
+    let spent = local.take_spent();
+    let entries = spent.values().next().unwrap();
+    assert!(entries.len() <= 1000);
+    assert_eq!(entries.iter().map(|(_, tokens)| tokens.micros()).sum::<u64>(), 2_500_000_000);
+    assert_eq!(entries.last().unwrap().0, at(0).after(Duration::from_millis(2499)));
+    assert!(entries.is_sorted_by_key(|(at, _)| *at));
+    assert!(local.take_spent().is_empty(), "each once");
+}
