@@ -103,10 +103,16 @@ impl Edge {
         let (method, uri) = (request.method().clone(), request.uri().clone());
         let id = inner.request_id(request.headers());
         let in_texts = alertmanager::wants_texts(uri.path(), request.headers());
-        let _in_flight = InFlight::enter(inner);
+        let in_flight = InFlight::enter(inner);
         let response = match inner.admit(route, &mut request) {
-            Ok(()) => inner.serve(route, request).await,
+            Ok(()) => {
+                let response = inner.serve(route, request).await;
+                drop(in_flight);
+                response
+            }
             Err(problem) => {
+                // Whoever has no token must not keep out those who have one, by sending slowly.
+                drop(in_flight);
                 let response = problem.into_response();
                 if response.status() != StatusCode::SERVICE_UNAVAILABLE {
                     let (head, body) = request.into_parts();

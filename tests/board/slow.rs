@@ -159,6 +159,9 @@ async fn a_refusal_does_not_cost_the_connection_when_the_body_comes_late() {
             Raw::sending(&board, &format!("{head}host: localhost\r\ncontent-length: 2\r\n\r\n")).await;
         let early = tokio::time::timeout(Duration::from_millis(100), raw.reply()).await;
         assert!(early.is_err(), "{what}: {early:?}");
+        if status == 401 {
+            assert_eq!(board.board.telemetry.requests_in_flight.get(), 0, "a stranger keeps nobody out");
+        }
         raw.send("{}").await;
         raw.reply().await.assert_problem(status, code);
         raw.send(&format!("GET /v1/breakers HTTP/1.1\r\nhost: localhost\r\n{token}\r\n")).await;
