@@ -119,11 +119,14 @@ where
     };
     let once = Once::of(&parts)?;
     let body = JsonBytes::read(state, &parts.headers, body).await?;
-    let ask: CallBody<'_> = body.parse()?;
-    once.run(state, &body.0, decide(state, ask, query)).await
+    if !once.is_keyed() {
+        return decide(state, &body, query).await;
+    }
+    once.run(state, body, move |state, body| async move { decide(&state, &body, query).await }).await
 }
 
-async fn decide(state: &AppState, body: CallBody<'_>, query: StrictQuery) -> Result<Response, Problem> {
+async fn decide(state: &AppState, body: &JsonBytes, query: StrictQuery) -> Result<Response, Problem> {
+    let body: CallBody<'_> = body.parse()?;
     if body.breaker.is_none() && body.limiters.is_empty() {
         return Err(Problem::invalid("breaker", "name a breaker, limiters or both"));
     }

@@ -110,13 +110,13 @@ async fn check_result_push(
     once: Once,
     body: JsonBytes,
 ) -> Result<Response, Problem> {
-    let push: CheckPush = body.parse()?;
-    let observation = Observation::try_from(push).map_err(AppError::from)?;
-    let work = async {
+    let work = |state: AppState, body: JsonBytes| async move {
+        let push: CheckPush = body.parse()?;
+        let observation = Observation::try_from(push).map_err(AppError::from)?;
         let cell = state.board.check_push(name, observation).await?;
         Ok(Json(cell.view(&state.board, false)).into_response())
     };
-    once.run(&state, &body.0, work).await
+    once.run(&state, body, work).await
 }
 
 /// The results of a check, newest first. They are kept for a time and up to a number, see `[limits]`.

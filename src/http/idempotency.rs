@@ -13,6 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{
     AppState,
+    extract::JsonBytes,
     json::json_response,
     problem::{Code, Problem},
 };
@@ -77,43 +78,37 @@ impl Once {
     }
 
     /// Does `work` unless it has been done. For effects in memory.
-    pub async fn run<F>(self, state: &AppState, body: &Bytes, work: F) -> Result<Response, Problem>
+    ///
+    /// Once begun it goes on without its client: else its key would be free though the effect is there, and who asks again would
+    /// have it twice.
+    pub async fn run<W, F>(self, state: &AppState, body: JsonBytes, work: W) -> Result<Response, Problem>
     where
-        F: Future<Output = Result<Response, Problem>>,
+        W: FnOnce(AppState, JsonBytes) -> F,
+        F: Future<Output = Result<Response, Problem>> + Send + 'static,
     {
-        let Some(keyed) = self.0 else { return work.await };
-        let key = keyed.with(body);
+        let Some(keyed) = self.0 else { return work(state.clone(), body).await };
+        let key = keyed.with(&body.0);
         let ticket = match state.board.answers.turn(&key, state.board.clock.now()).await? {
             Turn::Repeat(answer) => return Ok(replay(answer)),
             Turn::First(ticket) => ticket,
         };
-        let response = work.await?;
-        if !response.status().is_success() {
-            return Ok(response);
-        }
-        let (parts, body) = response.into_parts();
-        let body = axum::body::to_bytes(body, usize::MAX)
-            .await
-            .map_err(|e| Problem::new(Code::InternalError, e.to_string()))?;
-        ticket.answer(Answer { status: parts.status.as_u16(), body: body.clone() });
-        Ok(Response::from_parts(parts, body.into()))
-    }
-
-    /// The same for work that goes on after its effect. Once begun it does so without its client: otherwise its key would be
-    /// free though the effect is there, and who asks again would have it twice.
-    pub async fn run_to_its_end<F>(self, state: &AppState, body: &Bytes, work: F) -> Result<Response, Problem>
-    where
-        F: Future<Output = Result<Response, Problem>> + Send + 'static,
-    {
-        if self.0.is_none() {
-            return work.await;
-        }
-        let (state, body) = (state.clone(), body.clone());
-        let done = tokio::spawn(async move { self.run(&state, &body, work).await });
+        let work = work(state.clone(), body);
+        let done = tokio::spawn(async move {
+            let response = work.await?;
+            if !response.status().is_success() {
+                return Ok(response);
+            }
+            let (parts, body) = response.into_parts();
+            let body = axum::body::to_bytes(body, usize::MAX)
+                .await
+                .map_err(|e| Problem::new(Code::InternalError, e.to_string()))?;
+            ticket.answer(Answer { status: parts.status.as_u16(), body: body.clone() });
+            Ok(Response::from_parts(parts, body.into()))
+        });
         done.await.map_err(|e| Problem::new(Code::InternalError, e.to_string()))?
     }
 
-    /// Whether the request has a key.
+    /// Whether the request has a key. Who asks all the time does without the copies that [`Once::run`] needs.
     pub fn is_keyed(&self) -> bool {
         self.0.is_some()
     }

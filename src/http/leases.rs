@@ -80,10 +80,10 @@ async fn limiter_lease(
     once: Once,
     body: JsonBytes,
 ) -> Result<Response, Problem> {
-    let ask: LeaseBody<'_> = body.parse()?;
-    let wish = LeaseAsk::new(ask.tokens, ask.min_tokens, ask.lease_seconds.map(Seconds::get))
-        .map_err(|wrong| Problem::invalid(wrong.field, wrong.message))?;
-    let work = async {
+    let work = move |state: AppState, body: JsonBytes| async move {
+        let ask: LeaseBody<'_> = body.parse()?;
+        let wish = LeaseAsk::new(ask.tokens, ask.min_tokens, ask.lease_seconds.map(Seconds::get))
+            .map_err(|wrong| Problem::invalid(wrong.field, wrong.message))?;
         let cell = state.board.find::<LimiterCell>(name.as_str())?;
         let mut marks = Marks::new();
         let client = client(ask.client.as_ref())?;
@@ -91,7 +91,7 @@ async fn limiter_lease(
         state.board.save_marks(marks).await?;
         Ok(Json(answer).into_response())
     };
-    once.run(&state, &body.0, work).await
+    once.run(&state, body, work).await
 }
 
 /// Gives back a lease.
@@ -212,6 +212,10 @@ async fn leases_renew(
     once: Once,
     body: JsonBytes,
 ) -> Result<Response, Problem> {
+    once.run(&state, body, |state, body| async move { renew_all(&state, &body).await }).await
+}
+
+async fn renew_all(state: &AppState, body: &JsonBytes) -> Result<Response, Problem> {
     let ask: RenewalsBody<'_> = body.parse()?;
     if ask.items.len() > MAX_RENEWALS {
         return Err(Problem::invalid("items", format!("must be at most {MAX_RENEWALS}")));
@@ -219,20 +223,16 @@ async fn leases_renew(
     let client = client(ask.client.as_ref())?;
     let wishes =
         ask.items.iter().enumerate().map(|(i, item)| checked(i, item)).collect::<Result<Vec<_>, _>>()?;
-    let RenewalsBody { items, .. } = &ask;
-    let work = async {
-        let mut marks = Marks::new();
-        let mut answers = Vec::with_capacity(items.len());
-        for (item, lease) in items.iter().zip(wishes) {
-            answers.push(match renew(&state, item, lease, client, &mut marks).await {
-                Ok(renewed) => RenewalAnswer::Done(renewed),
-                Err(error) => RenewalAnswer::Failed(ItemError { error: error.to_string() }),
-            });
-        }
-        state.board.save_marks(marks).await?;
-        Ok(Json(RenewalsAnswer { items: answers }).into_response())
-    };
-    once.run(&state, &body.0, work).await
+    let mut marks = Marks::new();
+    let mut answers = Vec::with_capacity(ask.items.len());
+    for (item, lease) in ask.items.iter().zip(wishes) {
+        answers.push(match renew(state, item, lease, client, &mut marks).await {
+            Ok(renewed) => RenewalAnswer::Done(renewed),
+            Err(error) => RenewalAnswer::Failed(ItemError { error: error.to_string() }),
+        });
+    }
+    state.board.save_marks(marks).await?;
+    Ok(Json(RenewalsAnswer { items: answers }).into_response())
 }
 
 fn checked(i: usize, item: &RenewalBody<'_>) -> Result<Option<LeaseAsk>, Problem> {

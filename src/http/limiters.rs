@@ -128,8 +128,8 @@ async fn limiter_acquire(
     once: Once,
     body: JsonBytes,
 ) -> Result<Response, Problem> {
-    let ask: AcquireBody<'_> = body.parse_or_empty()?;
-    let work = async {
+    let work = move |state: AppState, body: JsonBytes| async move {
+        let ask: AcquireBody<'_> = body.parse_or_empty()?;
         let cell = state.board.find_or_declare::<LimiterCell>(&name, ask.config).await?;
         let client = client(ask.client.as_ref())?;
         let max_wait = ask.max_wait_seconds.unwrap_or(Seconds::ZERO).get();
@@ -144,7 +144,7 @@ async fn limiter_acquire(
         let remaining = answer.remaining;
         Ok(strict::answer(query, answer, refusal.as_ref(), Some(remaining)))
     };
-    once.run(&state, &body.0, work).await
+    once.run(&state, body, work).await
 }
 
 /// The upstream said 429.

@@ -89,8 +89,7 @@ where
     if !once.is_keyed() {
         return record(state, &body).await;
     }
-    let (own_state, own_body) = (state.clone(), body.clone());
-    once.run_to_its_end(state, &body.0, async move { record(&own_state, &own_body).await }).await
+    once.run(state, body, |state, body| async move { record(&state, &body).await }).await
 }
 
 async fn record(state: &AppState, body: &JsonBytes) -> Result<Response, Problem> {

@@ -33,6 +33,7 @@ mod disk;
 mod events;
 mod exposition;
 mod gates;
+mod gone;
 mod health;
 mod leases;
 mod limiters;

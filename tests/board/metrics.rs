@@ -7,6 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{
+    gone::asks_again,
     raw::eventually,
     support::{TestServer, assert_problem},
 };
@@ -222,39 +223,10 @@ async fn a_push_whose_client_goes_away_while_its_alert_is_written_counts_once() 
     let board = TestServer::start().await;
     let threshold = json!({ "metric_name": "a", "threshold": 0 });
     assert_eq!(board.put("/v1/thresholds/some", threshold).await.0, 201);
-    let push = || {
-        let body = json!({ "samples": [{ "name": "a", "type": "counter" }] });
-        let url = format!("{}/v1/metrics", board.url);
-        // A connection of its own, which ends with the request.
-        reqwest::Client::new().post(url).header("idempotency-key", "once").json(&body).send()
-    };
-    let writer = &board.board.store.writer;
-    let (open, gate) = tokio::sync::oneshot::channel::<()>();
-    let slow = writer.submit(
-        |_| {
-            Box::pin(async move {
-                drop(gate.await);
-                Ok(())
-            })
-        },
-        |()| (),
-    );
-    let first = tokio::spawn(push());
-    eventually("the sample", async || board.get("/v1/metrics").await["counters"]["a"] == 1.0).await;
-    first.abort();
-    assert!(first.await.unwrap_err().is_cancelled());
-    // The server sees that the connection is gone when it looks next.
-    eventually("the end of the connection", async || {
-        let page = board.get("/metrics").await;
-        page.as_str().unwrap().contains("fuseboard_http_requests_in_flight 1\n")
-    })
-    .await;
-    let second = tokio::spawn(push());
-    open.send(()).unwrap();
-    slow.unwrap().await.unwrap().unwrap();
-    let answer = second.await.unwrap().unwrap();
-    assert_eq!(answer.headers().get("idempotency-replayed").map(|text| text == "true"), Some(true));
-    assert_eq!(board.get("/v1/metrics").await["counters"]["a"], 1.0);
+    let body = json!({ "samples": [{ "name": "a", "type": "counter" }] });
+    let counted = async || board.get("/v1/metrics").await["counters"]["a"] == 1.0;
+    asks_again(&board, "/v1/metrics", body, counted).await;
+    assert!(counted().await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,7 +4,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::{
-    raw::eventually,
+    gone::asks_again,
     support::{TestServer, assert_problem},
 };
 
@@ -95,35 +95,10 @@ async fn the_same_key_makes_one_silence() {
 #[tokio::test]
 async fn a_client_that_goes_away_and_asks_again_makes_one_silence() {
     let board = TestServer::start().await;
-    let post = || {
-        let url = format!("{}/v1/silences", board.url);
-        let body = json!({ "matchers": ["a=b"], "duration_seconds": 60 });
-        // A connection of its own, which ends with the request.
-        reqwest::Client::new().post(url).header("idempotency-key", "once").json(&body).send()
-    };
-    let writer = &board.board.store.writer;
-    let (open, gate) = tokio::sync::oneshot::channel::<()>();
-    let slow = writer.submit(
-        |_| {
-            Box::pin(async move {
-                drop(gate.await);
-                Ok(())
-            })
-        },
-        |()| (),
-    );
-    let first = tokio::spawn(post());
-    eventually("the silence on its way to the disk", async || writer.health().depth() == 2).await;
-    first.abort();
-    assert!(first.await.unwrap_err().is_cancelled());
-    let second = tokio::spawn(post());
-    open.send(()).unwrap();
-    slow.unwrap().await.unwrap().unwrap();
-    let answer = second.await.unwrap().unwrap();
-    assert_eq!(
-        (answer.status(), &answer.headers()["idempotency-replayed"] == "true"),
-        (StatusCode::CREATED, true)
-    );
+    let body = json!({ "matchers": ["a=b"], "duration_seconds": 60 });
+    let writer = board.board.store.writer.health();
+    let answer = asks_again(&board, "/v1/silences", body, async || writer.depth() == 2).await;
+    assert_eq!(answer.status(), StatusCode::CREATED);
     assert_eq!(board.get("/v1/silences").await["items"].as_array().unwrap().len(), 1);
 }
 
