@@ -172,9 +172,9 @@ async fn a_server_that_was_stopped_sets_aside_what_was_spent_meanwhile() {
     for client in ["a", "b"] {
         assert_eq!(acquire(json!({ "tokens": 0, "client": client })).await["remaining"], 10.0);
     }
-    server.signal("-STOP");
+    server.freeze();
     tokio::time::sleep(Duration::from_secs(1)).await;
-    server.signal("-CONT");
+    server.thaw();
     let answer = acquire(json!({ "tokens": 9, "client": "c" })).await;
     assert_eq!(answer["allowed"], false, "each of the two may have spent one: {answer}");
     assert!(answer["remaining"].as_f64().unwrap() < 9.0, "{answer}");

@@ -286,7 +286,7 @@ async fn a_frozen_server_costs_one_timeout() {
     let client = Client::new(settings).unwrap();
     let guard = breaker(5);
     eventually("it answers", async || client.enter(&guard).await.is_ok_and(|call| call.is_shared())).await;
-    server.signal("-STOP");
+    server.freeze();
     let began = now();
     let first = client.enter(&guard);
     let second = async {
@@ -302,7 +302,7 @@ async fn a_frozen_server_costs_one_timeout() {
         client.enter(&guard).await.unwrap().success();
     }
     assert!(now().since(began) < timeout, "{:?}", now().since(began));
-    server.signal("-CONT");
+    server.thaw();
     eventually("it is back", async || !client.is_away()).await;
 }
 

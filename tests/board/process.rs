@@ -6,6 +6,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use rustix::process::{Pid, WaitOptions, waitpid};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -41,6 +42,18 @@ impl Process {
     pub fn signal(&self, name: &str) {
         let status = Command::new("kill").args([name, &self.child.id().to_string()]).status().unwrap();
         assert!(status.success());
+    }
+
+    /// Stops it until it is thawed. Its threads stop one after another: until the last has, it may still answer.
+    pub fn freeze(&self) {
+        self.signal("-STOP");
+        let stopped = waitpid(Some(Pid::from_child(&self.child)), WaitOptions::UNTRACED).unwrap();
+        assert!(stopped.is_some_and(|(_, status)| status.stopped()));
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) {
+        self.signal("-CONT");
     }
 }
 
