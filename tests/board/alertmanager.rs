@@ -169,6 +169,7 @@ async fn hostile_alerts_are_refused_and_the_others_taken() {
         ("[{}]", 422, "validation_failed"),
         ("{}", 422, "validation_failed"),
         ("[[]]", 422, "validation_failed"),
+        ("[[{\"a\":\"b\"}]]", 422, "validation_failed"),
         ("[{\"labels\":{}}]", 422, "validation_failed"),
         ("[{\"labels\":{\"a\":1}}]", 422, "validation_failed"),
         ("[{\"labels\":{\"a-b\":\"c\"}}]", 422, "validation_failed"),
@@ -212,10 +213,12 @@ async fn hostile_alerts_are_refused_and_the_others_taken() {
             assert_problem(board.send(Method::GET, path, None).await, 422, "validation_failed", path).await;
         assert_eq!(problem["errors"][0]["field"], field, "{problem}");
     }
-    let bad = json!({ "matchers": [], "startsAt": "2027-01-15T09:00:00Z", "endsAt": "2027-01-15T10:00:00Z",
-        "createdBy": "", "comment": "" });
-    let response = board.send(Method::POST, "/api/v2/silences", Some(bad)).await;
-    assert_problem(response, 422, "validation_failed", "no matcher").await;
+    for matchers in [json!([]), json!([["severity", "critical", false, true]])] {
+        let bad = json!({ "matchers": matchers, "startsAt": "2027-01-15T09:00:00Z",
+            "endsAt": "2027-01-15T10:00:00Z", "createdBy": "", "comment": "" });
+        let response = board.send(Method::POST, "/api/v2/silences", Some(bad)).await;
+        assert_problem(response, 422, "validation_failed", "no matcher").await;
+    }
     assert_problem(board.send(Method::PUT, "/api/v2/alerts", None).await, 405, "method_not_allowed", "PUT")
         .await;
 }

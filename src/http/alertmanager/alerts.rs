@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use super::{AlertmanagerReceiver, Parameters, time};
 use crate::{
     app::alertmanager::{AlertGroup, AlertQuery, RoutedAlert, SentAlert, filters, receiver_pattern},
-    domain::LabelSet,
+    domain::{LabelSet, object::objects},
     http::{
         AppState,
         extract::JsonBytes,
@@ -156,6 +156,7 @@ fn instant<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Timestamp
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PostableAlerts {
+    #[serde(deserialize_with = "objects")]
     alerts: Vec<PostableAlert>,
 }
 

@@ -11,7 +11,10 @@ use utoipa::ToSchema;
 use super::{Parameters, time};
 use crate::{
     app::alertmanager::filters,
-    domain::notify::{MatchOp, Matcher, Matchers, Silence, SilenceDraft, SilenceState},
+    domain::{
+        notify::{MatchOp, Matcher, Matchers, Silence, SilenceDraft, SilenceState},
+        object::objects,
+    },
     http::{
         AppState,
         extract::{JsonBytes, RawPath},
@@ -116,6 +119,7 @@ struct PostableSilence {
     #[serde(default)]
     id: Option<String>,
     /// Which alerts.
+    #[serde(deserialize_with = "objects")]
     matchers: Vec<AlertmanagerMatcher>,
     /// From when.
     #[schema(value_type = String, format = DateTime)]
