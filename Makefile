@@ -23,7 +23,7 @@ PYTHON_ASYNC  := $(subst /operations/,/operations_async/,$(PYTHON_SYNC:%/client.
 .DEFAULT_GOAL := help
 # The steps share target/ and are meant to be read in order.
 .NOTPARALLEL:
-.PHONY: help run build test chaos fuzz rust-test pytest python-test test-openapi schemathesis test-ui test-deploy lint-python tools check fmt fmt-check clippy ci openapi openapi-check bench soak docs book static deb clean
+.PHONY: help run build test chaos fuzz rust-test pytest python-test test-openapi schemathesis test-ui test-deploy lint-python tools check fmt fmt-check clippy ci openapi openapi-check bench bench-tools soak docs book static deb clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 16
@@ -79,10 +79,10 @@ test-openapi: $(BIN) $(VENV)/.schemathesis
 schemathesis: $(BIN) $(VENV)/.schemathesis ## openapi.yaml against a server, ten minutes at random (SCHEMATHESIS_ARGS="--seed 7")
 	@FUSEBOARD_BIN="$(BIN)" "$(VENV)/bin/python" tests/schemathesis/run.py --max-examples 100 $(SCHEMATHESIS_ARGS)
 
-lint-python: $(PYTHON_ASYNC) $(VENV)/.linters ## Types, lints and format of the Python client, of the examples and of the tests in Python
-	@cd clients/python && "$(VENV)/bin/mypy" \
-		&& "$(VENV)/bin/ruff" check . ../../examples ../../tests/ui ../../tests/deploy ../../tests/chaos ../../tests/schemathesis \
-		&& "$(VENV)/bin/ruff" format --check . ../../examples ../../tests/ui ../../tests/deploy ../../tests/chaos ../../tests/schemathesis
+lint-python: $(PYTHON_ASYNC) $(VENV)/.linters ## Types, lints and format of the Python client, the examples, and the tests and benchmarks in Python
+	@cd clients/python && "$(VENV)/bin/mypy" && "$(VENV)/bin/mypy" ../../benches/load/run.py \
+		&& "$(VENV)/bin/ruff" check . ../../examples ../../tests/ui ../../tests/deploy ../../tests/chaos ../../tests/schemathesis ../../benches \
+		&& "$(VENV)/bin/ruff" format --check . ../../examples ../../tests/ui ../../tests/deploy ../../tests/chaos ../../tests/schemathesis ../../benches
 
 # What the tests run: promtool checks the text of /metrics, Prometheus sends alerts and amtool looks at them, openssl makes
 # certificates for the Python client's tests, chromium shows the operator's page.
@@ -108,6 +108,10 @@ $(VENV)/.installed: clients/python/pyproject.toml $(PYTHON_REQUIREMENTS)
 
 $(VENV)/.browser: $(VENV)/.installed tests/ui/requirements.txt
 	"$(VENV)/bin/python" -m pip install -q -r tests/ui/requirements.txt
+	@touch "$@"
+
+$(VENV)/.bench: $(VENV)/.browser benches/requirements.txt
+	"$(VENV)/bin/python" -m pip install -q -r benches/requirements.txt
 	@touch "$@"
 
 $(VENV)/.deploy: $(VENV)/.installed $(wildcard tests/deploy/*.txt)
@@ -154,21 +158,20 @@ openapi-check: $(BIN)
 	@"$(BIN)" openapi | diff -u openapi.yaml - \
 		|| { echo "openapi.yaml is not what the code says: run make openapi" >&2; exit 1; }
 
-# Python peers are measured as far as they are in the virtual environment.
-bench: $(PYTHON_ASYNC) $(VENV)/.browser ## Measure: core, server under load, start, memory, growth, Python client, page (30 minutes, idle machine)
-	@command -v wrk >/dev/null || { $(CAN_INSTALL) && { $(APT) update -qq && $(APT) install -qq -y wrk; } </dev/null >/dev/null; }
-	$(CARGO) bench --locked --bench core
+# Peers that cannot be installed are told as missing by the run, which measures the rest.
+BENCH_TOOLS := wrk:wrk nginx:nginx-light redis-server:redis-server redis-benchmark:redis-tools restic:restic \
+	prometheus-pushgateway:prometheus-pushgateway prometheus-alertmanager:prometheus-alertmanager chromium:chromium
+bench-tools: ## Install what the benchmarks measure beside us: nginx, Redis, Pushgateway, Alertmanager, restic; and wrk
+	@packages=$$(PATH="$$PATH:/usr/sbin"; for tool in $(BENCH_TOOLS); do \
+		command -v $${tool%:*} >/dev/null || echo $${tool#*:}; done); \
+	if [ -z "$$packages" ] || ! { $(CAN_INSTALL); }; then exit 0; fi; \
+	echo "installing" $$packages; \
+	{ $(APT) update -qq; for package in $$packages; do \
+		$(APT) install -qq -y --no-install-recommends $$package || echo "could not install $$package" >&2; done; } </dev/null >/dev/null
+
+bench: bench-tools $(PYTHON_ASYNC) $(VENV)/.bench ## Measure everything beside its peers and write BENCHMARKS.md (BENCH_ARGS="--only calls --print")
 	$(CARGO) build --release --locked --bin fuseboard --example echo
-	"$(PYTHON)" benches/load/run.py
-	"$(PYTHON)" benches/load/startup.py
-	"$(PYTHON)" benches/load/checks.py
-	"$(PYTHON)" benches/load/alerts.py
-	"$(PYTHON)" benches/load/backups.py
-	"$(PYTHON)" benches/load/metrics.py
-	"$(VENV)/bin/python" -m pip install -q pygal # draws target/growth.svg
-	"$(VENV)/bin/python" benches/load/growth.py
-	FUSEBOARD_BIN="$(CURDIR)/target/release/fuseboard" "$(VENV)/bin/python" clients/python/bench.py
-	FUSEBOARD_BIN="$(CURDIR)/target/release/fuseboard" "$(VENV)/bin/python" benches/ui/page.py
+	@CARGO="$(CARGO)" "$(VENV)/bin/python" benches/load/run.py $(BENCH_ARGS)
 
 soak: ## Ten minutes of everything at once; fails if memory grows (SECONDS=60 make soak is shorter)
 	$(CARGO) build --release --locked --bin fuseboard

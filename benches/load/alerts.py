@@ -1,64 +1,79 @@
-#!/usr/bin/env python3
-"""Checks of values against a threshold, beside commits of single rows by plain SQLite on the same disk.
+"""Durable alerts: beside commits of single rows by plain SQLite on the same disk, and beside Alertmanager.
 
-"fires or ends" is the worst case: every request changes an alert, and is answered when that is on disk. Runs are interleaved
-with those of SQLite, so that a slow minute of the disk hits both alike; medians are printed, and ratios to SQLite's commits.
-RUNS and SECONDS (environment) say how many runs of which length, TMPDIR on which disk.
+"Fires or ends" is the worst case: every request changes an alert, and ours is answered when that is on disk.
+Alertmanager answers before anything is on disk, and writes its state now and then.
 """
 
+from __future__ import annotations
+
+import contextlib
+import dataclasses
 import json
-import os
 import sqlite3
-import statistics
 import tempfile
 import time
 
+import peers
 import processes
 import wrk
+from compare import Case, Effort, Measured, compare, rated
 
-RUNS, SECONDS = int(os.environ.get("RUNS", "5")), int(os.environ.get("SECONDS", "5"))
-THRESHOLD = {"metric_name": "drawdown", "threshold": 0.15, "message_template": "drawdown too high: {value:.2%}"}
-CASES = [("fires or ends", "turns"), ("goes on", "going"), ("is well", "well")]
-
-
-def sqlite_commits(seconds):
-    """Commits of one row of 200 bytes a second, WAL and synchronous=FULL as the board has it."""
-    with tempfile.TemporaryDirectory() as folder:
-        database = sqlite3.connect(f"{folder}/plain.db", isolation_level=None)
-        database.execute("PRAGMA journal_mode=WAL")
-        database.execute("PRAGMA synchronous=FULL")
-        database.execute("CREATE TABLE history(id INTEGER PRIMARY KEY, at INT, rule TEXT, body TEXT)")
-        body, count, begin = "x" * 200, 0, time.perf_counter()
-        while time.perf_counter() - begin < seconds:
-            database.execute("BEGIN IMMEDIATE")
-            database.execute("INSERT INTO history(at, rule, body) VALUES(?, ?, ?)", (count, "rule-17", body))
-            database.execute("COMMIT")
-            count += 1
-        rate = count / (time.perf_counter() - begin)
-        database.close()
-        return rate
+THRESHOLD = {
+    "metric_name": "drawdown",
+    "threshold": 0.15,
+    "message_template": "drawdown too high: {value:.2%}",
+}
+CHECKS = {"fires or ends": "turns", "goes on": "going", "is well": "well"}
+SENT = {"fires or ends": "turns", "one that goes on": "going", "1,000 that go on, in turn": "spread"}
 
 
-def main():
-    with processes.fuseboard() as (pid, port):
-        processes.Api(port)("POST", "/v1/thresholds", json.dumps(THRESHOLD))
-        commits, runs = [], {}
-        for i in range(RUNS + 1):
-            plain = sqlite_commits(SECONDS if i else 1)
-            commits += [plain] if i else []
-            for connections in (1, 32):
-                for case, mode in CASES:
-                    figures = wrk.run(pid, port, "alerts.lua", connections, SECONDS if i else 1, mode)
-                    if i:  # the first one warms up
-                        runs.setdefault((connections, case), []).append(figures)
-        peer = statistics.median(commits)
-        print("| alert check | rate | to SQLite | processor | p50 / p99 |\n|---|---|---|---|---|")
-        print(f"| SQLite, one row a commit | {peer / 1000:.1f}k/s | | | |")
-        for (connections, case), figures in runs.items():
-            row = wrk.median(figures)
-            cells = [f"{case}, {connections} connection{'s' if connections > 1 else ''}", f"{row['rate'] / 1000:.1f}k/s"]
-            cells += [f"{row['rate'] / peer:.2f}", f"{row['cpu']:.1f} µs"]
-            print("| " + " | ".join([*cells, f"{row['p50'] / 1000:.2f} / {row['p99'] / 1000:.2f} ms"]) + " |")
+@dataclasses.dataclass(frozen=True)
+class SqliteCase(Case):
+    """Commits of one row of 200 bytes, WAL and synchronous=FULL as the board has it."""
+
+    def run(self, seconds: float) -> wrk.Figures:
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            contextlib.closing(sqlite3.connect(f"{folder}/plain.db", isolation_level=None)) as database,
+        ):
+            database.execute("PRAGMA journal_mode=WAL")
+            database.execute("PRAGMA synchronous=FULL")
+            database.execute("CREATE TABLE history(id INTEGER PRIMARY KEY, at INT, rule TEXT, body TEXT)")
+            took: list[float] = []
+            used, begin = time.process_time(), time.perf_counter()
+            end = begin
+            while end - begin < seconds:
+                start = end
+                database.execute("BEGIN IMMEDIATE")
+                row = (len(took), "rule-17", "x" * 200)
+                database.execute("INSERT INTO history(at, rule, body) VALUES(?, ?, ?)", row)
+                database.execute("COMMIT")
+                end = time.perf_counter()
+                took.append((end - start) * 1e6)
+            cpu = (time.process_time() - used) * 1e6 / len(took)
+            rate, took = len(took) / (end - begin), sorted(took)
+            return {"rate": rate, "cpu": cpu, "p50": took[len(took) // 2], "p99": took[len(took) * 99 // 100]}
 
 
-main()
+def measure(effort: Effort) -> Measured:
+    with processes.fuseboard() as board, peers.running(peers.ALERTMANAGER) as alertmanager:
+        processes.Api(board.port)("POST", "/v1/thresholds", json.dumps(THRESHOLD))
+        cases: list[Case] = [SqliteCase("SQLite, one row a commit", board, "", 1)]
+        for connections in (1, 32):
+            cases += [
+                Case(f"`POST /v1/alerts/check`: {what}", board, "alerts.lua", connections, [mode])
+                for what, mode in CHECKS.items()
+            ]
+        checks = compare(cases, 0, effort)
+        sent = []
+        for connections in (1, 32):
+            for what, mode in SENT.items():
+                if connections == 1 and mode != "turns":
+                    continue
+                cases = [
+                    Case(f"{name}: {what}", server, "alertmanager.lua", connections, [mode])
+                    for name, server in (("Alertmanager", alertmanager), ("ours", board))
+                ]
+                sent += compare(cases, 0, effort)
+    header = "`POST /api/v2/alerts`, one alert in each request:"
+    return f"{rated('SQLite', checks)}\n\n{header}\n\n{rated('Alertmanager', sent)}", str(effort)

@@ -1,117 +1,149 @@
-#!/usr/bin/env python3
-"""Durable backups of JSON, client to 201, and back: beside restic over the same bytes, in the same run.
+"""Durable backups of JSON, client to 201, and back, beside restic over the same bytes as one file."""
 
-Sizes in bytes come from SIZES (environment), RUNS says how often; medians are printed, with the smallest and largest.
-Memory is the server's peak (VmHWM) after all of it. restic is left out when it is not installed.
-"""
+from __future__ import annotations
 
 import http.client
 import json
 import os
 import random
+import resource
 import shutil
 import statistics
 import subprocess
 import tempfile
 import time
+from pathlib import Path
 
+import peers
 import processes
+from compare import Effort, Measured, table
 
-SIZES = [int(size) for size in os.environ.get("SIZES", "100000 10000000 100000000").split()]
-RUNS = int(os.environ.get("RUNS", "7"))
+SIZES = (100_000, 10_000_000, 100_000_000)
+Times = list[float]
 
 
-def document(size, seed):
+def document(size: int, seed: int) -> bytes:
     """Trades as a bot keeps them."""
     rng = random.Random(seed)
     rows, length = [], 0
     while length < size:
-        row = json.dumps(
-            {
-                "id": rng.randrange(10**12),
-                "pair": rng.choice(["BTC/USD", "ETH/USD", "SOL/EUR"]),
-                "side": rng.choice(["buy", "sell"]),
-                "price": round(rng.uniform(1, 90_000), 2),
-                "amount": round(rng.uniform(0, 3), 8),
-                "at": f"2026-11-{rng.randrange(1, 29):02}T{rng.randrange(24):02}:{rng.randrange(60):02}:00Z",
-            }
-        )
-        rows.append(row)
-        length += len(row) + 1
+        pair, side = rng.choice(["BTC/USD", "ETH/USD", "SOL/EUR"]), rng.choice(["buy", "sell"])
+        price, amount = rng.uniform(1, 90_000), rng.uniform(0, 3)
+        at = f"2026-11-{rng.randrange(1, 29):02}T{rng.randrange(24):02}:{rng.randrange(60):02}:00Z"
+        row = f'{{"id": {rng.randrange(10**12)}, "pair": "{pair}", "side": "{side}", "price": {price:.2f}, '
+        rows.append(f'{row}"amount": {amount:.8f}, "at": "{at}"}}')
+        length += len(rows[-1]) + 1
     return ('{"trades":[' + ",".join(rows) + "]}").encode()
 
 
-def once(connection, method, path, body=None):
+def asked(
+    connection: http.client.HTTPConnection, method: str, path: str, body: bytes | None = None
+) -> tuple[float, bytes]:
+    """Seconds, and the answer."""
     begin = time.perf_counter()
     headers = {"content-type": "application/json", "authorization": f"Bearer {processes.TOKEN}"}
     connection.request(method, path, body, headers)
     answer = connection.getresponse()
     text = answer.read()
     took = time.perf_counter() - begin
-    if answer.status not in (200, 201, 204):
-        raise SystemExit(f"{method} {path}: {answer.status} {text[:500]}")
+    if answer.status >= 300:
+        raise RuntimeError(f"{method} {path}: {answer.status} {text[:500]!r}")
     return took, text
 
 
-def ours(size):
-    create, restore = [], []
-    with tempfile.TemporaryDirectory() as folder, processes.fuseboard(folder, threads=2, core=None) as (pid, port):
-        connection = http.client.HTTPConnection("127.0.0.1", port)
-        for run in range(RUNS):
+class Restic:
+    """A repository; it is made before."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.env = {"RESTIC_PASSWORD": "x", "RESTIC_CACHE_DIR": f"{folder}/cache", "RESTIC_PROGRESS_FPS": "0"}
+        self.cpu = 0.0
+        (folder / "source").mkdir()
+        self.timed("init")
+
+    def timed(self, *arguments: str) -> float:
+        begin = time.perf_counter()
+        command = [peers.which("restic") or "restic", "-q", "-r", f"{self.folder}/repository", *arguments]
+        subprocess.run(command, check=True, env={**os.environ, **self.env}, stdout=subprocess.DEVNULL)
+        return time.perf_counter() - begin
+
+    def backup(self, data: bytes) -> float:
+        (self.folder / "source/state.json").write_bytes(data)
+        before = children_seconds()
+        took = self.timed("backup", f"{self.folder}/source")
+        self.cpu += children_seconds() - before
+        return took
+
+    def restore(self) -> float:
+        shutil.rmtree(self.folder / "out", ignore_errors=True)
+        return self.timed("restore", "latest", "--target", f"{self.folder}/out")
+
+
+def children_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def one_size(size: int, runs: int) -> list[str]:
+    create: Times = []
+    back: Times = []
+    restic_backup: Times = []
+    restic_restore: Times = []
+    cpu = 0.0
+    with (
+        tempfile.TemporaryDirectory() as board_folder,
+        tempfile.TemporaryDirectory() as restic_folder,
+        processes.fuseboard(board_folder, threads=2, core=None) as board,
+    ):
+        restic = Restic(Path(restic_folder)) if peers.which("restic") else None
+        connection = http.client.HTTPConnection("127.0.0.1", board.port)
+        for run in range(runs):
             data = document(size, run)
-            body = b'{"backup_type":"bench","data":' + data + b"}"
-            took, text = once(connection, "POST", "/v1/backups", body)
+            before = processes.cpu_seconds(board.pid)
+            took, text = asked(
+                connection, "POST", "/v1/backups", b'{"backup_type":"bench","data":' + data + b"}"
+            )
+            cpu += processes.cpu_seconds(board.pid) - before
             create.append(took)
             view = json.loads(text)
-            took, text = once(connection, "GET", f"/v1/backups/{view['backup_id']}/data")
+            took, text = asked(connection, "GET", f"/v1/backups/{view['backup_id']}/data")
             assert text == data
-            restore.append(took)
-        peak = processes.peak_mib(pid)
-    return create, restore, view["stored_bytes"] / view["size_bytes"], peak
-
-
-def restic(size):
-    """The same bytes as one file; the repository is made before."""
-    backup, restore = [], []
-    with tempfile.TemporaryDirectory() as folder:
-        env = os.environ | {"RESTIC_PASSWORD": "x", "RESTIC_CACHE_DIR": f"{folder}/cache", "RESTIC_PROGRESS_FPS": "0"}
-        command = ["restic", "-q", "-r", f"{folder}/repo"]
-
-        def timed(*args):
-            begin = time.perf_counter()
-            subprocess.run(command + list(args), check=True, env=env, stdout=subprocess.DEVNULL)
-            return time.perf_counter() - begin
-
-        timed("init")
-        os.mkdir(f"{folder}/src")
-        for run in range(min(RUNS, 3)):
-            with open(f"{folder}/src/state.json", "wb") as file:
-                file.write(document(size, run))
-            backup.append(timed("backup", f"{folder}/src"))
-            shutil.rmtree(f"{folder}/out", ignore_errors=True)
-            restore.append(timed("restore", "latest", "--target", f"{folder}/out"))
-    return backup, restore
-
-
-def shown(values):
-    values = [value * 1000 for value in values]
-    return f"{statistics.median(values):.1f} ms ({min(values):.1f}-{max(values):.1f})"
-
-
-def main():
-    print("| size | create | get back | restic backup | restic restore | stored | peak memory |")
-    print("|---|---|---|---|---|---|---|")
-    for size in SIZES:
-        create, restore, ratio, peak = ours(size)
-        if shutil.which("restic"):
-            backup, back = (shown(values) for values in restic(size))
+            back.append(took)
+            if restic:
+                restic_backup.append(restic.backup(data))
+                restic_restore.append(restic.restore())
+        cells = [f"{size / 1e6:g} MB", shown(create), shown(back)]
+        if restic:
+            ratios = (ratio(create, restic_backup), ratio(back, restic_restore))
+            cells += [shown(restic_backup), shown(restic_restore), " / ".join(ratios)]
+            cells.append(f"{cpu / runs * 1000:.0f} / {restic.cpu / runs * 1000:.0f} ms")
         else:
-            backup = back = "not installed"
-        print(
-            f"| {size / 1e6:g} MB | {shown(create)} | {shown(restore)} | {backup} | {back} | {ratio:.0%} | {peak:.0f} MiB |",
-            flush=True,
-        )
+            cells += ["not installed", "", "", f"{cpu / runs * 1000:.0f} ms"]
+        return [
+            *cells,
+            f"{view['stored_bytes'] / view['size_bytes']:.0%}",
+            f"{processes.peak_mib(board.pid):.0f} MiB",
+        ]
 
 
-if __name__ == "__main__":
-    main()
+def shown(times: Times) -> str:
+    ms = [took * 1000 for took in times]
+    return f"{statistics.median(ms):.1f} ms ({min(ms):.1f}-{max(ms):.1f})"
+
+
+def ratio(ours: Times, theirs: Times) -> str:
+    return f"{statistics.median(ours) / statistics.median(theirs):.3f}"
+
+
+def measure(effort: Effort) -> Measured:
+    header = ["size", "create", "get back", "restic backup", "restic restore", "to restic"]
+    header += ["CPU of create / of restic backup", "stored", "peak memory"]
+    # Small ones vary more, and cost little.
+    sizes = [size for size in SIZES if size <= effort.largest * 1000]
+    runs = {size: effort.runs * (1 if size > 50_000_000 else 2) for size in sizes}
+    how = (
+        "medians of "
+        + ", ".join(str(count) for count in runs.values())
+        + " runs, in turn, with the smallest and largest"
+    )
+    return table(header, [one_size(size, count) for size, count in runs.items()]), how

@@ -6,7 +6,7 @@ wrk.body = '{"breaker":"b1","client":"bot-7"}'
 local file
 
 function init(args)
-  file = assert(io.open(args[1], "a"))
+  file = assert(io.open(args[1], "w"))
 end
 
 function response(_, _, body)

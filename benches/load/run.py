@@ -1,70 +1,104 @@
 #!/usr/bin/env python3
-"""Load from a second process on loopback, the server on one core and wrk on the other.
+"""The whole comparison: each part beside its peers, and the tables of BENCHMARKS.md written anew.
 
-Runs of the peers are interleaved, so that a slow minute of the machine hits them alike; medians are printed, and ratios
-to the bare axum echo of the same run. RUNS and SECONDS (environment) say how many runs of which length.
+Peers are started on loopback, on free ports, with a temporary folder, and stopped whatever happens. Those
+that are not installed are told, and the rest is measured. The server is on one core, the load generator on
+the other.
 """
 
+from __future__ import annotations
+
+import argparse
 import os
-import pathlib
-import tempfile
+import signal
+import time
+import traceback
+from collections.abc import Callable
 
-import processes
-import wrk
+import acquires
+import alerts
+import backups
+import calls
+import checks
+import growth
+import metrics
+import peers
+import programs
+import report
+import startup
+from compare import Effort, Measured, progress
+from processes import ROOT
 
-RUNS, SECONDS = int(os.environ.get("RUNS", "5")), int(os.environ.get("SECONDS", "5"))
-CONFIG = "[limits]\nmax_calls_in_flight = 20000000\n"
-
-
-def prepare(port):
-    api = processes.Api(port)
-    api("PUT", "/v1/breakers/b1", '{"failure_threshold": 5, "timeout_seconds": 60}')
-    for i in range(1, 11):
-        api("PUT", f"/v1/limiters/l{i}", '{"requests_per_second": 1000000}')
-
-
-def row(name, figures, peer=None, items=1):
-    ratio = f"{figures['rate'] / peer['rate']:.2f}" if peer else ""
-    cells = [name, f"{figures['rate'] / 1000:.1f}k/s", ratio, f"{figures['cpu']:.1f} µs"]
-    cells += [f"{figures['p50'] / 1000:.2f} / {figures['p99'] / 1000:.2f} ms"]
-    cells += [f"{figures['rate'] * items / 1e6:.2f} M/s" if items > 1 else ""]
-    print("| " + " | ".join(cells) + " |", flush=True)
-
-
-def calls(board, bare):
-    for connections in (32, 1):
-        ours, theirs = [], []
-        for i in range(RUNS + 1):
-            for runs, (pid, port) in ((theirs, bare), (ours, board)):
-                figures = wrk.run(pid, port, "call.lua", connections, SECONDS if i else 2)
-                if i:  # the first one warms up
-                    runs.append(figures)
-        peer = wrk.median(theirs)
-        row(f"bare axum, the same JSON echoed, {connections} connections", peer)
-        row(f"`POST /v1/calls` with breaker, limiter and outcome, {connections} connections", wrk.median(ours), peer)
+PARTS: dict[str, Callable[[Effort], Measured]] = {
+    "calls": calls.measure,
+    "acquires": acquires.measure,
+    "python": programs.python,
+    "start": startup.measure,
+    "checks": checks.measure,
+    "growth": growth.measure,
+    "push": metrics.push,
+    "scrape": metrics.scrape,
+    "alerts": alerts.measure,
+    "backups": backups.measure,
+    "page": programs.page,
+    "core": programs.core,
+}
 
 
-def batches(board):
-    pid, port = board
-    runs = [wrk.run(pid, port, "acquires.lua", 32, SECONDS) for _ in range(RUNS)]
-    row("`POST /v1/acquires`, 100 items, 32 connections", wrk.median(runs), items=100)
-    runs = []
-    for _ in range(min(RUNS, 3)):
-        with tempfile.TemporaryDirectory() as folder:
-            ids = str(pathlib.Path(folder, "ids"))
-            # A second of outcomes uses up the calls of more than twenty.
-            wrk.run(pid, port, "outcomes_prepare.lua", 64, 40, ids)
-            runs.append(wrk.run(pid, port, "outcomes.lua", 32, 1, ids))
-    row("`POST /v1/outcomes`, 100 items, 32 connections", wrk.median(runs), items=100)
+def options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--only", default="", help="only these, by commas: " + ", ".join(PARTS))
+    parser.add_argument("--runs", type=int, default=Effort.runs, help="of each case (%(default)s)")
+    parser.add_argument("--seconds", type=float, default=Effort.seconds, help="of each run (%(default)s)")
+    most = "the most resources where there are many, and the most kB of a backup (%(default)s)"
+    parser.add_argument("--largest", type=int, default=Effort.largest, help=most)
+    parser.add_argument("--print", action="store_true", help="leave BENCHMARKS.md as it is")
+    args = parser.parse_args()
+    args.parts = args.only.split(",") if args.only else list(PARTS)
+    if unknown := [part for part in args.parts if part not in PARTS]:
+        parser.error(f"no such part: {', '.join(unknown)}; there are {', '.join(PARTS)}")
+    if args.runs < 1 or args.seconds <= 0 or args.largest < 1000:
+        parser.error("at least one run, some time, and 1000 resources")
+    return args
 
 
-def main():
-    print("| what | rate | to bare axum | server CPU per request | p50 / p99 | decisions |")
-    print("|---|---|---|---|---|---|")
-    with processes.echo() as bare, processes.fuseboard(config=CONFIG) as board:
-        prepare(board[1])
-        calls(board, bare)
-        batches(board)
+def ended(*_: object) -> None:
+    """Told to end, we still stop what we started."""
+    raise SystemExit(143)
 
 
-main()
+def show(part: str, text: str, only_print: bool) -> None:
+    print(f"## {part}\n\n{text}\n", flush=True)
+    if not only_print:
+        report.write(part, text)
+
+
+def main() -> None:
+    args = options()
+    signal.signal(signal.SIGTERM, ended)
+    if missing := [tool for tool in ("wrk", "taskset") if not peers.which(tool)]:
+        raise SystemExit(f"needed: {', '.join(missing)} (make bench installs them)")
+    effort = Effort(args.runs, args.seconds, args.largest)
+    # Parts that stay as they are were measured where it says.
+    show("machine", report.machine(), args.print or bool(args.only))
+    begin, failed = time.monotonic(), []
+    for part in args.parts:
+        started = time.monotonic()
+        progress(f"{part} …")
+        try:
+            tables, how = PARTS[part](effort)
+            show(part, f"{tables}\n\n{report.when(how)}", args.print)
+        except Exception:
+            traceback.print_exc()
+            failed.append(part)
+        progress(f"{part}: {time.monotonic() - started:.0f} s")
+    progress(f"all: {time.monotonic() - begin:.0f} s")
+    if failed:
+        raise SystemExit(f"failed: {', '.join(failed)}")
+
+
+if __name__ == "__main__":
+    os.chdir(ROOT)
+    main()

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Ten minutes of everything at once, and whether the server's memory stays flat.
 
-Workers call, acquire, push, raise and end alerts, report checks, back up, follow the events and go away, ask wrongly, and
-declare and delete, each in a loop, over a bounded number of names. Before that, what the server remembers of repeated requests
-and of alerts that are over is filled to its bounds, which would take hours otherwise. Memory is looked at every SECONDS/60; the
-first third is the warm-up, in which all else fills. Exit code 1 if the last third has more than LIMIT_MIB above the second.
-SECONDS, WORKERS (of each kind), PAUSE (seconds between their turns), ONLY (kinds of
-workers) and LIMIT_MIB (environment) change what is done.
+Workers call, acquire, push, raise and end alerts, report checks, back up, follow the events and go away, ask
+wrongly, and declare and delete, each in a loop, over a bounded number of names. Before that, what the server
+remembers of repeated requests and of alerts that are over is filled to its bounds, which would take hours
+otherwise. Memory is looked at every SECONDS/60; the first third is the warm-up, in which all else fills. Exit
+code 1 if the last third has more than LIMIT_MIB above the second. SECONDS, WORKERS (of each kind), PAUSE
+(seconds between their turns), ONLY (kinds of workers) and LIMIT_MIB (environment) change what is done.
 """
 
 import concurrent.futures
@@ -71,7 +71,7 @@ class Worker(threading.Thread):
             while not self.stop.is_set():
                 self.work(self)
                 time.sleep(PAUSE)
-        except Exception as error:  # noqa: BLE001: told by the main thread
+        except Exception as error:  # told by the main thread
             self.failure = error
             self.stop.set()
 
@@ -81,7 +81,11 @@ def calls(w):
     status, content = w.ask("POST", "/v1/calls", body)
     if status == 200 and (call := json.loads(content).get("call_id")) and w.random.random() < 0.9:
         outcome = w.random.choice(["success", "success", "failure"])
-        w.ask("POST", "/v1/outcomes", {"outcomes": [{"call_id": call, "outcome": outcome, "duration_seconds": 0.1}]})
+        w.ask(
+            "POST",
+            "/v1/outcomes",
+            {"outcomes": [{"call_id": call, "outcome": outcome, "duration_seconds": 0.1}]},
+        )
 
 
 def acquires(w):
@@ -90,15 +94,26 @@ def acquires(w):
 
 
 def pushes(w):
-    samples = [{"name": "soak_total", "type": "counter", "value": 1, "labels": {"n": w.name("s")}},
-               {"name": "soak_seconds", "type": "timer", "value": w.random.random(), "labels": {"n": w.name("s")}}]
+    samples = [
+        {"name": "soak_total", "type": "counter", "value": 1, "labels": {"n": w.name("s")}},
+        {"name": "soak_seconds", "type": "timer", "value": w.random.random(), "labels": {"n": w.name("s")}},
+    ]
     w.ask("POST", "/v1/metrics", {"samples": samples}, {"Idempotency-Key": str(uuid.uuid4())})
     text = f"# TYPE soak_gauge gauge\nsoak_gauge {w.random.random()}\n"
-    w.ask("PUT", f"/ttl/1/metrics/job/soak/instance/{uuid.uuid4()}", headers={"Content-Type": "text/plain"}, text=text)
+    w.ask(
+        "PUT",
+        f"/ttl/1/metrics/job/soak/instance/{uuid.uuid4()}",
+        headers={"Content-Type": "text/plain"},
+        text=text,
+    )
 
 
 def alerts(w):
-    body = {"metric_name": "soak_loss", "value": w.random.choice([0.1, 0.9]), "labels": {"bot": w.name("bot")}}
+    body = {
+        "metric_name": "soak_loss",
+        "value": w.random.choice([0.1, 0.9]),
+        "labels": {"bot": w.name("bot")},
+    }
     w.ask("POST", "/v1/alerts/check", body)
     w.ask("GET", "/v1/alerts?limit=5")
 
@@ -111,7 +126,12 @@ def checks(w):
 
 def backups(w):
     document = {"trades": [w.random.random() for _ in range(5000)]}
-    w.ask("POST", "/v1/backups", {"backup_type": "soak", "data": document}, {"Idempotency-Key": str(uuid.uuid4())})
+    w.ask(
+        "POST",
+        "/v1/backups",
+        {"backup_type": "soak", "data": document},
+        {"Idempotency-Key": str(uuid.uuid4())},
+    )
     w.ask("POST", "/v1/backups/prune", {})
     time.sleep(0.2)
 
@@ -128,7 +148,10 @@ def followers(w):
     with socket.create_connection(("127.0.0.1", w.port), 30) as s:
         token = processes.TOKEN
         path = w.random.choice(["/v1/events", "/v1/replica?breakers=b1,b2"])
-        s.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\nAuthorization: Bearer {token}\r\n\r\n".encode())
+        s.sendall(
+            f"GET {path} HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n"
+            f"Authorization: Bearer {token}\r\n\r\n".encode()
+        )
         s.settimeout(w.random.random())
         try:
             while s.recv(65536):
@@ -164,14 +187,23 @@ def prepare(port):
         api("PUT", f"/v1/checks/check{i}", '{"kind": "push"}')
     api("PUT", "/v1/retry-policies/soak", '{"max_attempts": 3}')
     api("PUT", "/v1/retention/soak", '{"keep_last": 5}')
-    api("POST", "/v1/thresholds", '{"metric_name": "soak_loss", "threshold": 0.5, "message_template": "loss {value:.1%}"}')
+    api(
+        "POST",
+        "/v1/thresholds",
+        '{"metric_name": "soak_loss", "threshold": 0.5, "message_template": "loss {value:.1%}"}',
+    )
 
 
 def warm(port, begin):
     """An eighth of all keys and alerts."""
     api = processes.Api(port)
     for i in range(begin, KEYS, 8):
-        api("POST", "/v1/metrics", '{"samples": [{"name": "warm", "type": "counter", "value": 1}]}', {"Idempotency-Key": f"warm-{i}"})
+        api(
+            "POST",
+            "/v1/metrics",
+            '{"samples": [{"name": "warm", "type": "counter", "value": 1}]}',
+            {"Idempotency-Key": f"warm-{i}"},
+        )
     for _ in range(begin, ENDED, 8):
         for value in (0.9, 0.1):
             check = {"metric_name": "soak_loss", "value": value, "labels": {"bot": f"warm-{begin}"}}
@@ -200,12 +232,16 @@ def main():
         stop.set()
         for worker in workers:
             worker.join(60)
-        if failures := [f"{worker.work.__name__}: {worker.failure!r}" for worker in workers if worker.failure]:
+        if failures := [
+            f"{worker.work.__name__}: {worker.failure!r}" for worker in workers if worker.failure
+        ]:
             raise SystemExit("\n".join(failures))
         third = len(seen) // 3
         thirds = [statistics.median(seen[i * third : (i + 1) * third]) for i in range(3)]
         print("medians of the thirds: " + ", ".join(f"{mib:.1f} MiB" for mib in thirds))
-        print(f"peak {processes.peak_mib(pid):.1f} MiB, {sum(worker.requests for worker in workers):,} requests")
+        print(
+            f"peak {processes.peak_mib(pid):.1f} MiB, {sum(worker.requests for worker in workers):,} requests"
+        )
         sys.exit(thirds[2] - thirds[1] > LIMIT_MIB)
 
 

@@ -1,74 +1,95 @@
-#!/usr/bin/env python3
-"""From exec to the first good answer of /readyz, and memory: with a new database, and with BREAKERS breakers and EVENTS
-rows of history. RUNS (environment) says how many starts; medians are printed, with the smallest and largest.
-"""
+"""From exec to the first good answer, and memory: of the board, new and full, and of its peers."""
 
-import os
+from __future__ import annotations
+
+import contextlib
 import socket
 import statistics
 import tempfile
 import time
 
+import peers
 import processes
-import wrk
+from compare import Effort, Measured, table
+from processes import Server
 
-RUNS = int(os.environ.get("RUNS", "7"))
-BREAKERS = int(os.environ.get("BREAKERS", "100000"))
-EVENTS = int(os.environ.get("EVENTS", "1000000"))
-ASK = b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
-
-
-def is_ready(port):
-    try:
-        with socket.create_connection(("127.0.0.1", port), 1) as s:
-            s.sendall(ASK)
-            return s.recv(64).startswith(b"HTTP/1.1 200")
-    except OSError:
-        return False
+READY = (peers.get("/readyz"), b"HTTP/1.1 200")
+PEERS = (peers.AXUM, peers.NGINX_STATIC, peers.REDIS, peers.PUSHGATEWAY, peers.ALERTMANAGER)
+#: Milliseconds, and MiB unless it was stopped at once.
+Start = tuple[float, float | None]
 
 
-def start(folder=None):
-    """Milliseconds from exec to the first answer, MiB two seconds later."""
+def is_ready(port: int, ready: tuple[bytes, bytes]) -> bool:
+    ask, good = ready
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1) as s:
+        s.sendall(ask)
+        return s.recv(64).startswith(good)
+    return False
+
+
+def start(
+    server: contextlib.AbstractContextManager[Server | None], ready: tuple[bytes, bytes], settle: bool
+) -> Start | None:
+    """From exec to the first answer, and memory two seconds later."""
     begin = time.perf_counter()
-    with processes.fuseboard(folder, threads=2, core=None, wait=False) as (pid, port):
-        while not is_ready(port):
+    with server as running:
+        if running is None:
+            return None
+        while not is_ready(running.port, ready):
             if time.perf_counter() - begin > 60:
-                raise SystemExit("not ready in a minute")
+                raise RuntimeError("not ready in a minute")
             time.sleep(0.0002)
         took = (time.perf_counter() - begin) * 1000
+        if not settle:
+            return took, None
         time.sleep(2)
-        return took, processes.rss_mib(pid)
+        return took, processes.rss_mib(running.pid)
 
 
-def row(name, runs):
-    ms, mib = zip(*runs)
-    print(f"| {name} | {statistics.median(ms):.1f} ms ({min(ms):.1f}-{max(ms):.1f}) | {statistics.median(mib):.1f} MiB |")
+def board(settle: bool, folder: str | None = None) -> Start | None:
+    return start(processes.fuseboard(folder, threads=2, core=None, wait=False), READY, settle)
 
 
-def fill(folder):
+def row(name: str, starts: list[Start | None]) -> list[str]:
+    figures = [figure for figure in starts if figure]
+    if not figures:
+        return [name, "not installed", ""]
+    ms = [took for took, _ in figures]
+    mib = statistics.median(mib for _, mib in figures if mib)
+    return [name, f"{statistics.median(ms):.1f} ms ({min(ms):.1f}-{max(ms):.1f})", f"{mib:.1f} MiB"]
+
+
+def fill(folder: str, breakers: int) -> str:
     """Breakers over the API, history not."""
-    with processes.fuseboard(folder, threads=2, core=None) as (pid, port):
-        idle = processes.rss_mib(pid)
-        api = processes.Api(port)
-        begin = time.perf_counter()
-        made = 0
-        while made < BREAKERS:
-            figures = wrk.run(pid, port, "breakers.lua", 64, 2, str(made))
-            made += figures["requests"] - 64
+    with processes.fuseboard(folder, threads=2, core=None) as server:
+        idle, begin = processes.rss_mib(server.pid), time.perf_counter()
+        processes.put_all(
+            server.port,
+            (f"/v1/breakers/b{i}" for i in range(breakers)),
+            '{"failure_threshold":5,"timeout_seconds":60,"half_open_max_calls":3}',
+        )
         took = time.perf_counter() - begin
-        api("POST", "/v1/breakers/b10/state", '{"target": "forced_open", "reason": "bench"}')
+        api = processes.Api(server.port)
+        api("POST", "/v1/breakers/b1/state", '{"target": "forced_open", "reason": "bench"}')
         time.sleep(2)
-        print(f"{made} breakers made in {took:.1f} s, each on disk before its answer")
-        print(f"memory: {idle:.1f} MiB idle, {processes.rss_mib(pid):.1f} MiB with them")
-    processes.write_history(folder, EVENTS)
+        memory = f"memory {idle:.1f} MiB before, {processes.rss_mib(server.pid):.1f} MiB with them"
+    processes.write_history(folder, breakers * 10)
+    made = f"{breakers:,} breakers made in {took:.1f} s by 64 connections, each on disk before its answer"
+    return f"{made}; {memory}."
 
 
-def main():
-    print("| start | first answer | memory after 2 s |\n|---|---|---|")
-    row("new database", [start() for _ in range(RUNS)])
+def measure(effort: Effort) -> Measured:
+    settles = [True] * effort.runs + [False] * (effort.runs + 1)
+    starts: dict[str, list[Start | None]] = {}
+    for settle in settles:
+        starts.setdefault("Fuseboard, new database", []).append(board(settle))
+        for peer in PEERS:
+            server = peers.running(peer, core=None, wait=False)
+            starts.setdefault(peer.name, []).append(start(server, peer.ready, settle))
+    rows = [row(name, figures) for name, figures in starts.items()]
     with tempfile.TemporaryDirectory() as folder:
-        fill(folder)
-        row(f"{BREAKERS:,} breakers, {EVENTS:,} events", [start(folder) for _ in range(RUNS)])
-
-
-main()
+        filled = fill(folder, effort.largest)
+        what = f"Fuseboard, {effort.largest:,} breakers, {effort.largest * 10:,} events"
+        rows.insert(1, row(what, [board(settle, folder) for settle in settles]))
+    how = f"medians of {len(settles)} starts, in turn, with the smallest and largest; memory of {effort.runs}"
+    return f"{table(['start', 'first answer', 'memory after 2 s'], rows)}\n\n{filled}", how

@@ -1,6 +1,6 @@
 """What the operator's page costs: first paint, bytes, and the CPU of the browser while 2,000 breakers change.
 
-Usage: .venv/bin/python benches/ui/page.py, after `make test-ui`, which installs what it needs.
+Usage: .venv/bin/python benches/ui/page.py [seconds], after `make test-ui`, which installs what it needs.
 FUSEBOARD_BIN names the server.
 
 Ten times a second, the next of the breakers are called and fail: they open, and are half open soon after.
@@ -8,13 +8,16 @@ Ten times a second, the next of the breakers are called and fail: they open, and
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import Event, Process
 from pathlib import Path
@@ -30,7 +33,7 @@ from server import Server
 BREAKERS = 2_000
 #: So many change in each tenth of a second.
 AT_ONCE = 20
-SECONDS = 30
+SECONDS = float(sys.argv[1]) if len(sys.argv) > 1 else 30
 LOADS = 7
 
 
@@ -99,28 +102,41 @@ def events(server: Server) -> int:
     return server.ask("GET", "/v1/events?limit=1")["items"][0]["id"]
 
 
-def measure_load(browser: Browser) -> None:
+@contextlib.contextmanager
+def running() -> Iterator[Server]:
     with tempfile.TemporaryDirectory() as folder:
         server = Server(Path(folder))
+        try:
+            yield server
+        finally:
+            server.kill()
+
+
+def measure_load(browser: Browser) -> None:
+    with running() as server:
         seed.populate(server)
         paints, contents, ready, sizes = zip(
             *(first_paint(browser, server.url) for _ in range(LOADS)), strict=True
         )
-        server.kill()
-    print(f"first paint            {median(paints):6.0f} ms   (median of {LOADS}, nothing cached)")
-    print(f"first contents         {median(contents):6.0f} ms")
-    print(f"overview is there      {median(ready):6.0f} ms")
-    print(f"transferred            {max(sizes) / 1000:6.1f} kB   (page, styles, modules and the first data)")
+    print(f"| a board with 12 breakers, nothing cached, medians of {LOADS} loads | |\n|---|---|")
+    print(f"| first paint | {median(paints):.0f} ms |")
+    print(f"| first contents | {median(contents):.0f} ms |")
+    print(f"| the overview is there | {median(ready):.0f} ms |")
+    print(f"| transferred until then: page, styles, modules, data | {max(sizes) / 1000:.0f} kB |\n")
 
 
 def measure_cpu(browser: Browser) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        server = Server(Path(folder))
+    with running() as server:
         declare(server)
         stop = Event()
         changes = Process(target=change, args=(server.url.removeprefix("http://"), stop), daemon=True)
         changes.start()
         page = browser.new_page(viewport={"width": 1280, "height": 900})
+        print(
+            f"| view of {BREAKERS:,} breakers over {SECONDS:g} s | events | renderer "
+            "| the browser's other processes |"
+        )
+        print("|---|---|---|---|")
         for view in ("breakers", ""):
             page.goto(f"{server.url}/#/{view}")
             page.wait_for_timeout(8_000)
@@ -130,17 +146,17 @@ def measure_cpu(browser: Browser) -> None:
             rate = (events(server) - at) / passed
             by_kind = {kind: (after[kind] - before.get(kind, 0.0)) / passed for kind in after}
             rest = sum(by_kind.values()) - by_kind.get("renderer", 0.0)
+            what = view or "overview, with nearly all of them broken"
             print(
-                f"{view or 'overview':12} {BREAKERS} breakers, {rate:5.0f} events/s: "
-                f"renderer {by_kind['renderer']:.2f} cores, the browser's other processes {rest:.2f}"
+                f"| {what} | {rate:.0f}/s | {by_kind['renderer']:.2f} cores | {rest:.2f} cores |", flush=True
             )
         page.close()
         stop.set()
         changes.join()
-        server.kill()
 
 
 def main() -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # and then what was started is stopped
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])

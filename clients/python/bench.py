@@ -15,6 +15,8 @@ import contextlib
 import importlib
 import os
 import re
+import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -31,7 +33,6 @@ from fuseboard.resilience import circuit_breaker, rate_limit
 ROUNDS = int(sys.argv[1]) if len(sys.argv) > 1 and sys.argv[1].isdigit() else 7
 LOCAL_CALLS, SHARED_CALLS = 100_000, 1_000
 TRIPS = 60
-REDIS_PORT = 19379
 
 Sync = Callable[[], Any]
 Async = Callable[[], Awaitable[Any]]
@@ -97,14 +98,14 @@ def in_memory() -> Iterator[tuple[str, Sync | Async, int]]:
         yield "aiobreaker, memory, async", lambda: breaker.call_async(anoop), 20_000
 
 
-def over_redis() -> Iterator[tuple[str, Sync | Async, int]]:
+def over_redis(port: int) -> Iterator[tuple[str, Sync | Async, int]]:
     """The same, shared."""
     redis = have("redis")
     if pybreaker := have("pybreaker"):
-        storage = pybreaker.CircuitRedisStorage("closed", redis.Redis(port=REDIS_PORT), namespace="b")
+        storage = pybreaker.CircuitRedisStorage("closed", redis.Redis(port=port), namespace="b")
         yield "pybreaker, redis", pybreaker.CircuitBreaker(state_storage=storage)(noop), SHARED_CALLS
     if limits := have("limits"):
-        store = limits.storage.RedisStorage(f"redis://127.0.0.1:{REDIS_PORT}/0")
+        store = limits.storage.RedisStorage(f"redis://127.0.0.1:{port}/0")
         item = limits.RateLimitItemPerSecond(1_000_000)
         for kind in ("FixedWindow", "MovingWindow"):
             strategy = getattr(limits.strategies, f"{kind}RateLimiter")(store)
@@ -132,9 +133,9 @@ def measure(rows: list[tuple[str, Sync | Async, int]]) -> None:
                 else:
                     once(func, calls // 10)
                     seen[name].append(once(func, calls) - once(noop, calls))
-        print(f"{'overhead over the bare call, µs':44}{'median':>9}{'least':>9}")
+        print("| overhead over the bare call, µs | median | least |\n|---|---|---|")
         for name, figures in seen.items():
-            print(f"{name:44}{statistics.median(figures):9.3f}{min(figures):9.3f}", flush=True)
+            print(f"| {name} | {statistics.median(figures):.3g} | {min(figures):.3g} |", flush=True)
 
     asyncio.run(main())
 
@@ -195,22 +196,26 @@ def trip_to_refusal(url: str) -> None:
     delays.sort()
     p99 = delays[min(len(delays) - 1, round(len(delays) * 0.99))]
     print(
-        f"from a trip to refusal in another process, ms: p50 {statistics.median(delays):.2f}, p99 {p99:.2f}"
+        "\nFrom the third failure in one process to the first refusal in another: "
+        f"p50 {statistics.median(delays):.2f} ms, p99 {p99:.2f} ms ({TRIPS} trips)."
     )
 
 
 @contextlib.contextmanager
-def redis_server() -> Iterator[bool]:
-    """A Redis of its own, if there is one."""
-    command = ["redis-server", "--port", str(REDIS_PORT), "--bind", "127.0.0.1", "--save", ""]
+def redis_server() -> Iterator[int | None]:
+    """The port of a Redis of its own, if there is one."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = int(s.getsockname()[1])
+    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
     try:
         process = subprocess.Popen([*command, "--appendonly", "no"], stdout=subprocess.DEVNULL)
     except FileNotFoundError:
-        yield False
+        yield None
         return
     try:
         time.sleep(0.5)
-        yield have("redis") is not None
+        yield port if have("redis") else None
     finally:
         process.kill()
         process.wait()
@@ -218,6 +223,7 @@ def redis_server() -> Iterator[bool]:
 
 def main() -> None:
     """Start a server, measure, print."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # and then what was started is stopped
     binary = os.environ.get("FUSEBOARD_BIN") or Path(__file__).parents[2] / "target/release/fuseboard"
     with tempfile.TemporaryDirectory() as folder, redis_server() as redis:
         server = subprocess.Popen(
@@ -234,7 +240,7 @@ def main() -> None:
             fuseboard.configure(url=found[0])
             rows = [*ours("local", LOCAL_CALLS), *in_memory(), *ours("strict", SHARED_CALLS)]
             if redis:
-                rows += over_redis()
+                rows += over_redis(redis)
             measure(rows)
             trip_to_refusal(found[0])
             current.board().close()
