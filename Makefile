@@ -49,9 +49,11 @@ python-test: build pytest ## Only the tests of the Python client
 test-ui: $(BIN) $(VENV)/.browser ## The operator's page in a headless browser (UI_TEST_ARGS="-k phone" chooses)
 	@cd tests/ui && FUSEBOARD_BIN="$(BIN)" "$(VENV)/bin/python" -m pytest $(UI_TEST_ARGS)
 
-# Faults that need root or the package `faketime` are left out where they cannot be had.
+# Faults that need root or one of the packages `faketime` and `strace` are left out where they cannot be had.
 chaos: $(BIN) ## Faults strike the server and a fleet of clients for five minutes (CHAOS_ARGS="--seed 7 --faults kill")
-	@command -v faketime >/dev/null || { $(CAN_INSTALL) && $(APT) install -qq -y faketime; } </dev/null >/dev/null 2>&1 || true
+	@for package in faketime strace; do \
+		command -v $$package >/dev/null || { $(CAN_INSTALL) && $(APT) install -qq -y $$package; } || true; \
+	done </dev/null >/dev/null 2>&1
 	@FUSEBOARD_BIN="$(BIN)" "$(PYTHON)" tests/chaos/run.py $(CHAOS_ARGS)
 
 # Sanitizers find nothing here, there is no unsafe code; without them it is several times as fast. What was found before is

@@ -55,6 +55,8 @@ pub struct Telemetry {
     pub journal_waiting: IntGauge,
     /// Events lost to history because the disk took none for too long.
     pub journal_dropped: IntGauge,
+    /// Whether the database file is whole.
+    pub database: DatabaseGauges,
     /// How much checks have to do.
     pub checks: CheckGauges,
     /// What was done with backups.
@@ -211,6 +213,31 @@ impl NotificationMetrics {
     }
 }
 
+/// Whether the database file is whole.
+#[derive(Debug)]
+pub struct DatabaseGauges {
+    /// 1 if the last check found damage.
+    pub damaged: IntGauge,
+    /// When that was, in seconds since 1970.
+    pub checked: IntGauge,
+}
+
+impl DatabaseGauges {
+    fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let gauge = |name: &str, help: &str| register(registry, IntGauge::new(name, help)?);
+        Ok(Self {
+            damaged: gauge(
+                "fuseboard_database_damaged",
+                "1 if the last check of the database file found damage.",
+            )?,
+            checked: gauge(
+                "fuseboard_database_check_timestamp_seconds",
+                "When the database file was last checked as a whole; 0 before the first time.",
+            )?,
+        })
+    }
+}
+
 /// How much checks have to do.
 #[derive(Debug)]
 pub struct CheckGauges {
@@ -341,6 +368,7 @@ impl Telemetry {
                 "fuseboard_journal_dropped_events",
                 "Events lost to history since the start because the disk took none for too long.",
             )?,
+            database: DatabaseGauges::new(&registry)?,
             checks: CheckGauges::new(&registry)?,
             backups: BackupCounters::new(&registry)?,
             alerts: AlertFigures::new(&registry)?,

@@ -10,6 +10,7 @@ mod call_table;
 pub mod calls;
 pub mod checks;
 mod clients;
+mod database;
 pub mod definitions;
 mod error;
 pub mod events;

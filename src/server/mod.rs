@@ -69,7 +69,7 @@ pub enum StartError {
     )]
     NoAuth(SocketAddr),
     /// The database cannot be used.
-    #[error("cannot open the database {0}: {1}")]
+    #[error("cannot open the database {0}: {1}{way_out}", way_out = way_out(.0, .1))]
     Store(String, StoreError),
     /// The object store for backups cannot be used as it is configured.
     #[error("[backup] store: {0}")]
@@ -83,6 +83,17 @@ pub enum StartError {
     /// The metrics cannot be registered.
     #[error("metrics: {0}")]
     Metrics(#[from] prometheus::Error),
+}
+
+/// What can be done about a database that does not open.
+fn way_out(database: &str, error: &StoreError) -> String {
+    match error {
+        StoreError::Corrupt(_) => format!(
+            "; `fuseboard db check --db {database}` says more, and `fuseboard db restore COPY --db {database}` puts a \
+             copy in its place and keeps this file under another name"
+        ),
+        _ => String::new(),
+    }
 }
 
 /// A server that is ready to serve.

@@ -56,6 +56,23 @@ pub async fn examine(path: &Path) -> Result<Examined, StoreError> {
     Ok(examined)
 }
 
+/// What is wrong with the pages of a database, all of which are read; nothing if they are whole. A server may use it meanwhile.
+///
+/// SQLite keeps no sums of its pages: a value that has changed into another is not found.
+pub async fn damage(path: &Path) -> Result<Vec<String>, StoreError> {
+    let look = async {
+        let mut connection = open_to_read(path).await?;
+        let said = facts::quick_check(&mut connection).await?;
+        connection.close().await?;
+        Ok(said)
+    };
+    match look.await {
+        Ok(said) => Ok(said.into_iter().filter(|line| line != "ok").collect()),
+        Err(error @ StoreError::Corrupt(_)) => Ok(vec![error.to_string()]),
+        Err(error) => Err(error),
+    }
+}
+
 /// Makes a copy one that no server has stopped cleanly: what came after it is not known, so a server that starts with it
 /// must assume the worst.
 pub async fn forget_stop(path: &Path) -> Result<(), StoreError> {

@@ -57,6 +57,8 @@ impl From<sqlx::Error> for StoreError {
                 sqlx::Error::Io(io) => Self::Io(io.to_string()),
                 sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => Self::Closed,
                 sqlx::Error::PoolTimedOut => Self::Locked,
+                // The schema is ours: a value of another kind was not written by us.
+                sqlx::Error::ColumnDecode { .. } => Self::Corrupt(error.to_string()),
                 other => Self::Other(other.to_string()),
             };
         };

@@ -2,6 +2,7 @@
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
+    io::Write,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -12,7 +13,10 @@ use super::StoreError;
 /// file in its place has it alone. SQLite's own locks are not enough for that: they belong to the file, not to its name, so
 /// a server that starts at that moment would go on with the file that is set aside.
 #[derive(Clone, Debug)]
-pub struct Lock(#[expect(dead_code, reason = "held until it is dropped")] Option<Arc<File>>);
+pub struct Lock(Option<Arc<File>>);
+
+/// What the file says once there is a database. It outlives a database that was emptied, which nothing else tells from a new one.
+const MARK: &[u8] = b"The database beside this file is in use, or was.\n";
 
 impl Lock {
     /// Shared with all that have the database open. Where no such file can be made, nobody is kept out.
@@ -25,6 +29,19 @@ impl Lock {
     pub(super) fn alone(database: &Path) -> Result<Self, StoreError> {
         let file = open(database).map_err(|error| StoreError::Io(error.to_string()))?;
         taken(&file.try_lock()).map(|is_locked| Self(is_locked.then(|| Arc::new(file))))
+    }
+
+    /// Whether there was a database once.
+    pub(super) fn is_marked(&self) -> bool {
+        let size = self.0.as_deref().and_then(|file| file.metadata().ok()).map(|file| file.len());
+        size.is_some_and(|size| size > 0)
+    }
+
+    /// Notes that there is a database. Somebody else's file stays as it is.
+    pub(super) fn mark_used(&self) {
+        if let Some(mut file) = self.0.as_deref().filter(|_| !self.is_marked()) {
+            let _ = file.write_all(MARK);
+        }
     }
 }
 

@@ -1,6 +1,10 @@
 //! Opening the database: options, migrations, the writer and the readers.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use sqlx::{
     AssertSqlSafe, ConnectOptions, Connection as _, SqlitePool,
@@ -35,6 +39,8 @@ pub struct Store {
     pub writer: Writer,
     /// Read-only connections, opened when first needed.
     pub readers: SqlitePool,
+    /// The database file.
+    pub path: PathBuf,
     _lock: Lock,
 }
 
@@ -42,6 +48,7 @@ impl Store {
     /// Opens the file, brings its schema up to date and starts the writer task.
     pub async fn open(options: &StoreOptions, clock: Clock) -> Result<(Self, WriterTask), StoreError> {
         let lock = Lock::shared(&options.path)?;
+        refuse_emptied(&options.path, &lock)?;
         let connect = SqliteConnectOptions::new()
             .filename(&options.path)
             .create_if_missing(true)
@@ -59,6 +66,7 @@ impl Store {
         migrate(&mut connection).await?;
         pragma(&mut connection, "PRAGMA synchronous = FULL").await?;
         journal_prepare(&mut connection).await?;
+        lock.mark_used();
         let readers = SqlitePoolOptions::new()
             .min_connections(0)
             .max_connections(4)
@@ -70,8 +78,29 @@ impl Store {
         // A file that vanished is an error; an empty one in its place would hide that.
         let again = connect.create_if_missing(false);
         let (writer, task) = Writer::new(connection, again, options.queue, clock);
-        Ok((Self { writer, readers, _lock: lock }, task))
+        Ok((Self { writer, readers, path: options.path.clone(), _lock: lock }, task))
     }
+}
+
+/// SQLite takes an empty file for a new database. Where there was one before, that would hide that all of it is lost.
+fn refuse_emptied(path: &Path, lock: &Lock) -> Result<(), StoreError> {
+    match fs::metadata(path) {
+        Ok(file) if file.is_file() && file.len() == 0 && (lock.is_marked() || has_log(path)) => {
+            Err(StoreError::Corrupt("it is empty, and was not before".to_owned()))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound && lock.is_marked() => {
+            tracing::warn!(database = %path.display(), "the database that was here is gone; a new one is made");
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether there are changes that SQLite has yet to bring into the file.
+fn has_log(path: &Path) -> bool {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    fs::metadata(log).is_ok_and(|file| file.len() > 0)
 }
 
 /// Brings the schema up to date. A new file gets all of it at once, which is 3 ms less of a start.

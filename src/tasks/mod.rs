@@ -12,6 +12,11 @@ use crate::{
     store::StoreError,
 };
 
+/// From one check of the database file to the next.
+const DATABASE_CHECKS: Duration = Duration::from_hours(24);
+/// The same after one that could not be done.
+const DATABASE_RETRY: Duration = Duration::from_secs(60);
+
 /// Starts all tasks; they end when `stop` is cancelled.
 pub fn start(board: &Arc<Board>, tracker: &TaskTracker, stop: &CancellationToken) {
     let every = |name, period, step: fn(Arc<Board>) -> StepFuture| {
@@ -24,6 +29,7 @@ pub fn start(board: &Arc<Board>, tracker: &TaskTracker, stop: &CancellationToken
         })
     });
     tracker.spawn(notice_freezes(Arc::clone(board), stop.clone()));
+    tracker.spawn(check_database(Arc::clone(board), stop.clone()));
     every("checks", Duration::from_millis(100), |board| {
         Box::pin(async move {
             board.advance_checks();
@@ -111,6 +117,20 @@ async fn notice_freezes(board: Arc<Board>, stop: CancellationToken) {
             () = tokio::time::sleep(Duration::from_millis(100)) => {}
             () = stop.cancelled() => return,
         }
+    }
+}
+
+/// Looks at the database as a whole after a start, and once a day. A stop does not wait for it.
+async fn check_database(board: Arc<Board>, stop: CancellationToken) {
+    let checks = async {
+        loop {
+            let done = supervise("check_database", &board, board.check_database()).await;
+            tokio::time::sleep(if done { DATABASE_CHECKS } else { DATABASE_RETRY }).await;
+        }
+    };
+    tokio::select! {
+        () = checks => {}
+        () = stop.cancelled() => {}
     }
 }
 

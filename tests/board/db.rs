@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sqlx::{Connection, SqliteConnection};
 use tempfile::TempDir;
 
-use crate::{cli, process::Process};
+use crate::{cli, process::Process, raw::eventually};
 
 /// How often a command is killed, each time a bit later.
 const ROUNDS: u32 = 16;
@@ -184,6 +184,91 @@ async fn a_damaged_database_is_replaced_and_a_damaged_copy_is_not_taken() {
     assert_eq!(names(&serve(&folder)).await.len(), 200);
     std::fs::write(&copy, [&bytes[..16], &[0; 100][..]].concat()).unwrap();
     assert_ne!(db(&folder, &["restore", &copy]).await.0, 0);
+}
+
+/// What a server says that does not start.
+fn refused(folder: &TempDir) -> String {
+    let done = Process::command(&folder.path().join("board.db")).output().unwrap();
+    let text = String::from_utf8([done.stdout, done.stderr].concat()).unwrap();
+    assert!(!done.status.success() && !text.contains("listening"), "{text}");
+    text
+}
+
+#[tokio::test]
+async fn a_server_refuses_a_damaged_or_emptied_database_and_says_what_helps() {
+    let folder = TempDir::new().unwrap();
+    let (file, copy) = (folder.path().join("board.db"), at(&folder, "copy.db"));
+    let mut server = serve(&folder);
+    put(&server, "kept").await;
+    stop(&mut server);
+    assert_eq!(db(&folder, &["backup", &copy]).await.0, 0);
+    let bytes = std::fs::read(&file).unwrap();
+    let noise = vec![0x5a; 4096];
+    for (name, damaged) in [
+        ("half", &bytes[..bytes.len() / 2]),
+        ("torn", &bytes[..bytes.len() - 100]),
+        ("head", &[&noise, &bytes[4096..]].concat()),
+        ("emptied", &[]),
+    ] {
+        std::fs::write(&file, damaged).unwrap();
+        let text = refused(&folder);
+        let wanted = format!("fuseboard db restore COPY --db {}", file.display());
+        assert!(text.contains("is damaged") && text.contains(&wanted), "{name}: {text}");
+        assert!(std::fs::read(&file).unwrap() == damaged, "{name}: it is what it was");
+        let (status, text) = db(&folder, &["restore", &copy]).await;
+        assert_eq!(status, 0, "{name}: {text}");
+        let mut server = serve(&folder);
+        assert_eq!(names(&server).await, ["kept"], "{name}");
+        stop(&mut server);
+    }
+    // What SQLite has yet to bring into the file tells the same where no server has left a mark.
+    let other = TempDir::new().unwrap();
+    std::fs::write(other.path().join("board.db"), "").unwrap();
+    std::fs::write(other.path().join("board.db-wal"), "anything").unwrap();
+    assert!(refused(&other).contains("is empty"));
+    std::fs::remove_file(other.path().join("board.db-wal")).unwrap();
+    drop(serve(&other));
+    // Whoever takes it away means it.
+    std::fs::remove_file(&file).unwrap();
+    assert!(names(&serve(&folder)).await.is_empty());
+}
+
+async fn figure(server: &Process, name: &str) -> f64 {
+    let page = reqwest::get(format!("{}/metrics", server.url)).await.unwrap().text().await.unwrap();
+    let line = page.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+    line.trim().parse().unwrap_or_default()
+}
+
+async fn is_checked(server: &Process) -> bool {
+    figure(server, "fuseboard_database_check_timestamp_seconds ").await > 0.0
+}
+
+#[tokio::test]
+async fn damage_that_no_start_meets_is_told_soon_after_it() {
+    let folder = TempDir::new().unwrap();
+    let mut server = serve(&folder);
+    put(&server, "kept").await;
+    eventually("the check", async || is_checked(&server).await).await;
+    assert!(figure(&server, "fuseboard_database_damaged ").await.abs() < 0.5);
+    stop(&mut server);
+    let path = at(&folder, "board.db");
+    let mut connection = SqliteConnection::connect(&path).await.unwrap();
+    let page = sqlx::query_scalar("SELECT rootpage FROM sqlite_schema WHERE name = 'restores'");
+    let page: i64 = page.fetch_one(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    let start = usize::try_from(page - 1).unwrap() * 4096;
+    bytes[start..start + 4096].fill(0x5a);
+    std::fs::write(&path, bytes).unwrap();
+    let log = folder.path().join("log");
+    let mut command = Process::command(&folder.path().join("board.db"));
+    command.args(["--log", "error"]).stderr(std::fs::File::create(&log).unwrap());
+    let server = Process::run(&mut command);
+    assert_eq!(names(&server).await, ["kept"], "what can be read is there");
+    eventually("the check", async || is_checked(&server).await).await;
+    assert!(figure(&server, "fuseboard_database_damaged ").await > 0.5);
+    let said = std::fs::read_to_string(&log).unwrap();
+    assert!(said.contains(&path) && said.contains("fuseboard db restore"), "{said}");
 }
 
 #[tokio::test]

@@ -5,34 +5,13 @@ Each fault strikes, lasts, and is over: afterwards the server must recover by it
 
 from __future__ import annotations
 
-import contextlib
 import pathlib
-import random
-import resource
 import shutil
 import signal
-import subprocess
-import time
-from collections.abc import Callable, Iterator
 
-from board import Board
-from fleet import Fleet
-from proxy import Proxy
-
-Fault = Callable[["Scene"], str]
-
-
-class Scene:
-    """Everything that a fault may touch."""
-
-    def __init__(self, board: Board, proxy: Proxy, fleet: Fleet, rng: random.Random) -> None:
-        self.board, self.proxy, self.fleet, self.rng = board, proxy, fleet, rng
-        self.clock: pathlib.Path | None = None
-
-    def wait(self, least: float, most: float) -> float:
-        seconds = self.rng.uniform(least, most)
-        time.sleep(seconds)
-        return seconds
+from damage import broken_file
+from disks import full_disk, hung_disk, read_only_disk, slow_disk, stuck_disk
+from scene import Fault, Scene
 
 
 def kill(scene: Scene) -> str:
@@ -95,41 +74,6 @@ def kill_clients(scene: Scene) -> str:
     return scene.fleet.kill(scene.rng)
 
 
-def full_disk(scene: Scene) -> str:
-    """Files cannot grow any more."""
-    pid = scene.board.pid
-    before = resource.prlimit(pid, resource.RLIMIT_FSIZE)
-    sizes = [path.stat().st_size for path in scene.board.disk.glob("board.db*") if path.exists()]
-    resource.prlimit(pid, resource.RLIMIT_FSIZE, (scene.rng.randint(1, max(sizes) + 1), before[1]))
-    full = scene.wait(0.5, 2.5)
-    with contextlib.suppress(ProcessLookupError):
-        resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
-    return f"disk full for {full:.1f} s"
-
-
-def hung_disk(scene: Scene) -> str:
-    """Nothing is written until the disk comes back."""
-    run("fsfreeze", "--freeze", scene.board.disk)
-    try:
-        hung = scene.wait(0.2, 3)
-    finally:
-        run("fsfreeze", "--unfreeze", scene.board.disk)
-    return f"disk hung for {hung:.1f} s"
-
-
-def read_only_disk(scene: Scene) -> str:
-    """It is started on a disk that takes nothing, which is mended later."""
-    scene.board.kill()
-    run("mount", "-o", "remount,ro", scene.board.disk)
-    scene.board.start()
-    bad = scene.wait(0.5, 2)
-    assert not scene.board.is_ready(), "ready on a disk that takes nothing"
-    run("mount", "-o", "remount,rw", scene.board.disk)
-    if not scene.board.is_running():
-        scene.board.start()
-    return f"started on a read-only disk, mended after {bad:.1f} s"
-
-
 def jump(scene: Scene) -> str:
     """The wall clock jumps, while the machine's own time goes on."""
     assert scene.clock
@@ -148,33 +92,12 @@ ALWAYS: dict[str, Fault] = {
     "delay": delay,
     "kill-clients": kill_clients,
     "full-disk": full_disk,
+    "broken-file": broken_file,
 }
 WITH_DISK: dict[str, Fault] = {"hung-disk": hung_disk, "read-only-disk": read_only_disk}
 WITH_CLOCK: dict[str, Fault] = {"jump": jump}
-NAMES = [*ALWAYS, *WITH_DISK, *WITH_CLOCK]
-
-
-def run(*command: str | pathlib.Path) -> None:
-    subprocess.run(command, check=True, capture_output=True)
-
-
-@contextlib.contextmanager
-def own_disk(folder: pathlib.Path) -> Iterator[pathlib.Path | None]:
-    """A file system of its own for the database, where this process may mount one."""
-    image, disk = folder / "disk.img", folder / "disk"
-    disk.mkdir()
-    try:
-        with image.open("wb") as file:
-            file.truncate(512 << 20)
-        run("mkfs.ext4", "-q", "-F", image)
-        run("mount", "-o", "loop", image, disk)
-    except (OSError, subprocess.CalledProcessError):
-        yield None
-        return
-    try:
-        yield disk
-    finally:
-        run("umount", "--lazy", disk)
+WITH_TRACER: dict[str, Fault] = {"slow-disk": slow_disk, "stuck-disk": stuck_disk}
+NAMES = [*ALWAYS, *WITH_DISK, *WITH_CLOCK, *WITH_TRACER]
 
 
 def fake_clock() -> pathlib.Path | None:

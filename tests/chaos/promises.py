@@ -14,7 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from board import Board, ask
+from board import Board, Refused, ask
 from clients import HALF_OPEN_CALLS, LEASE_SECONDS, LIMITERS, SLOTS
 from ledger import Entry
 from receiver import Receiver
@@ -39,6 +39,18 @@ def broken(board: Board, entries: list[Entry], unclean: int) -> list[str]:
         *transitions(board, unclean),
         *the_log(board),
     ]
+
+
+def kept_on_disk(board: Board, entries: list[Entry]) -> list[str]:
+    """What does not hold of that which was acknowledged as durable.
+
+    A server that cannot read it does not keep it.
+    """
+    try:
+        durable = [breakers, states, alerts, backups]
+        return [line for promise in durable for line in promise(board, entries)]
+    except Refused as refusal:
+        return [str(refusal)]
 
 
 def promised(kind: str, entries: Iterable[Entry]) -> list[Entry]:

@@ -15,15 +15,16 @@ import tempfile
 import time
 from collections import Counter
 
+import disks
 import faults
 import ledger
 import promises
 from board import Board, ask
 from clients import ALERT, LIMITERS, PROBED
-from faults import Fault, Scene
 from fleet import Fleet
 from proxy import Proxy
 from receiver import Receiver
+from scene import Fault, Scene
 
 
 def options() -> argparse.Namespace:
@@ -73,6 +74,10 @@ def choose(
         }
     else:
         print("without jumps of the wall clock: install the package faketime")
+    if disks.can_trace():
+        possible |= faults.WITH_TRACER
+    else:
+        print("without slow disks: install the package strace, and allow processes to be traced")
     names = wanted.split(",") if wanted else list(possible)
     if unknown := [name for name in names if name not in possible]:
         raise SystemExit(f"no such fault here: {', '.join(unknown)}")
@@ -104,7 +109,7 @@ def main() -> int:
             folder = pathlib.Path(
                 stack.enter_context(tempfile.TemporaryDirectory(prefix="chaos-", ignore_cleanup_errors=True))
             )
-        disk = stack.enter_context(faults.own_disk(folder))
+        disk = stack.enter_context(disks.own_disk(folder))
         board = Board(folder, disk or folder)
         possible, clock = choose(args.faults, board, folder, disk is not None)
         board.start()

@@ -92,6 +92,11 @@ pub async fn integrity(connection: &mut Connection) -> Result<Vec<String>, Store
     Ok(sqlx::query_scalar("PRAGMA integrity_check").fetch_all(connection).await?)
 }
 
+/// Likewise, without comparing indexes with their tables, which takes many times as long.
+pub async fn quick_check(connection: &mut Connection) -> Result<Vec<String>, StoreError> {
+    Ok(sqlx::query_scalar("PRAGMA quick_check(10)").fetch_all(connection).await?)
+}
+
 /// Chunks whose content lies in an object store.
 pub async fn chunks_elsewhere(connection: &mut Connection) -> Result<i64, StoreError> {
     Ok(sqlx::query_scalar("SELECT count(*) FROM chunks WHERE location IS NOT NULL")
