@@ -55,7 +55,7 @@ def interleaved(cases: Sequence[Case], effort: Effort) -> list[wrk.Figures | Non
     for i in range(effort.runs + 1):
         for taken, case in zip(runs, cases, strict=True):
             if case.server:
-                figures = case.run(effort.seconds if i else min(effort.seconds, 1))
+                figures = case.run(effort.seconds if i else min(effort.seconds, 0.5))
                 if i:  # the first one warms up
                     taken.append(figures)
     return [wrk.median(taken) if taken else None for taken in runs]

@@ -9,6 +9,7 @@ import platform
 import re
 import subprocess
 import tempfile
+from collections.abc import Iterable
 
 import peers
 from processes import ROOT
@@ -16,12 +17,17 @@ from processes import ROOT
 FILE = ROOT / "BENCHMARKS.md"
 
 
+def place(part: str) -> re.Pattern[str]:
+    return re.compile(rf"(<!-- {part}: [^\n]*-->\n).*?(\n<!-- end -->)", re.S)
+
+
+def without_place(parts: Iterable[str]) -> list[str]:
+    text = FILE.read_text()
+    return [part for part in parts if len(place(part).findall(text)) != 1]
+
+
 def write(part: str, text: str) -> None:
-    before = FILE.read_text()
-    marked = re.compile(rf"(<!-- {part}: [^\n]*-->\n).*?(\n<!-- end -->)", re.S)
-    after, found = marked.subn(lambda marker: f"{marker[1]}\n{text}\n{marker[2]}", before)
-    if found != 1:
-        raise RuntimeError(f"{FILE.name} has {found} places for {part}")
+    after = place(part).sub(lambda marker: f"{marker[1]}\n{text}\n{marker[2]}", FILE.read_text())
     new = FILE.with_suffix(".md.new")
     new.write_text(after)
     new.replace(FILE)

@@ -80,6 +80,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, ended)
     if missing := [tool for tool in ("wrk", "taskset") if not peers.which(tool)]:
         raise SystemExit(f"needed: {', '.join(missing)} (make bench installs them)")
+    if not args.print and (lost := report.without_place(["machine", *args.parts])):
+        raise SystemExit(f"{report.FILE.name} has no place, or several, for: {', '.join(lost)}")
     effort = Effort(args.runs, args.seconds, args.largest)
     # Parts that stay as they are were measured where it says.
     show("machine", report.machine(), args.print or bool(args.only))

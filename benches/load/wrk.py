@@ -28,7 +28,8 @@ def micros(text: str) -> float:
 
 def finish(process: subprocess.Popen[str], seconds: float, finished: pathlib.Path | None) -> tuple[str, str]:
     """What wrk says after the seconds, part of one among them, or when there is the file."""
-    end = time.monotonic() + seconds
+    # Whole seconds wrk counts by itself.
+    end = time.monotonic() + seconds + (1 if seconds % 1 == 0 else 0)
     while True:
         try:
             return process.communicate(timeout=0.002 if finished else max(end - time.monotonic(), 0.1))
