@@ -78,6 +78,8 @@ def row(case: Case, figures: wrk.Figures | None, base: float | None) -> list[str
         return [case.name, "not installed", "", "", ""]
     rate = figures["rate"] * case.items
     shown = f"{thousands(figures['rate'])}/s" + (f" ({rate / 1e6:.2f} M decisions)" if case.items > 1 else "")
+    if figures.get("refused"):
+        shown += f", {figures['refused'] / figures['requests']:.1%} refused"
     ratio = f"{rate / base:.2f}" if base else ""
     return [
         case.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import pathlib
 import re
@@ -16,7 +17,7 @@ from processes import CLIENT_CORE, TOKEN, Server, cpu_seconds, pinned
 
 HERE = pathlib.Path(__file__).parent
 UNIT = {"us": 1, "ms": 1e3, "s": 1e6, "m": 6e7}
-#: requests, rate (a second), p50, p99 and the server's cpu (microseconds a request)
+#: requests, those refused, rate (a second), p50, p99 and the server's cpu (microseconds a request)
 Figures = dict[str, float]
 
 
@@ -26,8 +27,19 @@ def micros(text: str) -> float:
     return float(found[1]) * UNIT[found[2]]
 
 
+def has_begun(process: subprocess.Popen[str]) -> bool:
+    """It catches interrupts then; before, they would end it without a word. Also if it is over."""
+    with contextlib.suppress(OSError):
+        status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+        caught = re.search(r"^SigCgt:\s+(\w+)", status, re.M)
+        return process.poll() is not None or bool(caught and int(caught[1], 16) >> (signal.SIGINT - 1) & 1)
+    return True
+
+
 def finish(process: subprocess.Popen[str], seconds: float, finished: pathlib.Path | None) -> tuple[str, str]:
     """What wrk says after the seconds, part of one among them, or when there is the file."""
+    while not has_begun(process):
+        time.sleep(0.001)
     # Whole seconds wrk counts by itself.
     end = time.monotonic() + seconds + (1 if seconds % 1 == 0 else 0)
     while True:
@@ -68,14 +80,16 @@ def run(
     used = cpu_seconds(server.pid) - before
     if process.returncode:
         raise RuntimeError(f"wrk with {script}: {errors or text}")
-    if bad := re.search(r"(Non-2xx.*|Socket errors.*)", text):
-        print(f"{script}: {bad[1]}", file=sys.stderr)
+    if lost := re.search(r"Non-2xx.*|Socket errors.*", text):
+        print(f"{script}: {lost[0]}", file=sys.stderr)
+    refused = re.search(r"Non-2xx or 3xx responses: (\d+)", text)
     found = re.search(r"(\d+) requests in ([\d.]+\w+),", text)
     assert found, text
     requests = int(found[1])
     quantile = {name: re.search(rf"^\s+{name}%\s+(\S+)", text, re.M) for name in (50, 99)}
     return {
         "requests": requests,
+        "refused": int(refused[1]) if refused else 0,
         "rate": requests / (micros(found[2]) / 1e6),
         "cpu": used * 1e6 / max(requests, 1),
         **{f"p{name}": micros(at[1]) if at else 0.0 for name, at in quantile.items()},
