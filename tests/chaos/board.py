@@ -13,6 +13,8 @@ import time
 from typing import Any
 
 TOKEN = "fb_chaos_0123456789abcdef0123456789abcdef"
+# Waits end then; only what does not come at all takes so long, also on a machine that has much else to do.
+PATIENCE = 300.0
 BINARY = pathlib.Path(
     os.environ.get("FUSEBOARD_BIN") or pathlib.Path(__file__).resolve().parents[2] / "target/debug/fuseboard"
 )
@@ -34,7 +36,7 @@ class Refused(Exception):
         self.body = body
 
 
-def ask(port: int, method: str, path: str, body: Any = None, timeout: float = 5, **headers: str) -> Any:
+def ask(port: int, method: str, path: str, body: Any = None, timeout: float = 60, **headers: str) -> Any:
     """One request on a connection of its own."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     try:
@@ -113,7 +115,7 @@ class Board:
         """As an operator stops it, which must end well."""
         assert self.process
         self.process.terminate()
-        status = self.process.wait(60)
+        status = self.process.wait(PATIENCE)
         assert status == 0, f"a stop ended with {status}"
 
     def is_ready(self) -> bool:
@@ -123,7 +125,7 @@ class Board:
             return False
         return True
 
-    def until_ready(self, seconds: float = 60) -> float:
+    def until_ready(self, seconds: float = PATIENCE) -> float:
         """Waits for it, and says how long that took."""
         begin = time.monotonic()
         while not self.is_ready():

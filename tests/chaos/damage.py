@@ -12,7 +12,7 @@ import time
 
 import ledger
 import promises
-from board import BINARY, Board, ask
+from board import BINARY, PATIENCE, Board, ask
 from scene import Scene
 
 # Of SQLite.
@@ -42,7 +42,7 @@ def started_on_damage(scene: Scene, what: str) -> str:
     board = scene.board
     before = len(board.log)
     board.start()
-    end = time.monotonic() + 120
+    end = time.monotonic() + PATIENCE
     while not is_checked(board):
         said = board.log[before:]
         if not board.is_running():

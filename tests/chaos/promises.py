@@ -14,7 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from board import Board, Refused, ask
+from board import PATIENCE, Board, Refused, ask
 from clients import HALF_OPEN_CALLS, LEASE_SECONDS, LIMITERS, SLOTS
 from ledger import Entry
 from receiver import Receiver
@@ -133,7 +133,7 @@ def alerts(board: Board, entries: list[Entry]) -> Iterable[str]:
             yield f"alert {entry['alert']} ({entry['id']}) is {found[0]['state']}, and nobody resolved it"
 
 
-def told(receiver: Receiver, entries: list[Entry], seconds: float = 90) -> Iterable[str]:
+def told(receiver: Receiver, entries: list[Entry], seconds: float = PATIENCE) -> Iterable[str]:
     """Somebody is told of every alert that goes on. After the faults the last ones may take some time."""
     over = {entry["of"] for entry in entries if entry.get("kind") == "resolved"}
     wanted = {entry["id"] for entry in promised("alert", entries)} - over

@@ -35,6 +35,11 @@ def options() -> argparse.Namespace:
     )
     parser.add_argument("--seed", type=int, default=None, help="repeats the faults of an earlier run")
     parser.add_argument("--faults", default="", help="only these, by commas: " + ", ".join(faults.NAMES))
+    parser.add_argument(
+        "--each",
+        action="store_true",
+        help="a round for each fault, in which it strikes once",
+    )
     parser.add_argument("--keep", action="store_true", help="keep the folder with database, log and ledgers")
     return parser.parse_args()
 
@@ -53,16 +58,18 @@ def declare(board: Board, receiver: Receiver) -> None:
 
 
 def choose(
-    wanted: str, board: Board, folder: pathlib.Path, has_disk: bool
+    wanted: list[str], board: Board, folder: pathlib.Path, has_disk: bool, skips: bool
 ) -> tuple[dict[str, Fault], pathlib.Path | None]:
     """The faults that this machine allows, and the file that says how wrong the wall clock is."""
     possible = dict(faults.ALWAYS)
     clock = None
     if has_disk:
         possible |= faults.WITH_DISK
-    else:
+    elif faults.WITH_DISK.keys() & wanted:
         print("without hung and read-only disks: this process may not mount a file system")
-    if library := faults.fake_clock():
+    if "jump" not in wanted:
+        pass
+    elif library := faults.fake_clock():
         possible |= faults.WITH_CLOCK
         clock = folder / "clock"
         clock.write_text("+0\n")
@@ -74,24 +81,30 @@ def choose(
         }
     else:
         print("without jumps of the wall clock: install the package faketime")
-    if disks.can_trace():
+    if not faults.WITH_TRACER.keys() & wanted:
+        pass
+    elif disks.can_trace():
         possible |= faults.WITH_TRACER
     else:
         print("without slow disks: install the package strace, and allow processes to be traced")
-    names = wanted.split(",") if wanted else list(possible)
-    if unknown := [name for name in names if name not in possible]:
+    unknown = [name for name in wanted if name not in possible]
+    if unknown and not skips:
         raise SystemExit(f"no such fault here: {', '.join(unknown)}")
-    return {name: possible[name] for name in names}, clock
+    return {name: possible[name] for name in wanted if name in possible}, clock
 
 
 def strike(scene: Scene, possible: dict[str, Fault], seconds: float) -> list[str]:
     """One round: faults at random moments, one after the other."""
     end = time.monotonic() + seconds
     told = []
-    while time.monotonic() < end:
+    while not told or time.monotonic() < end:
+        # How much chance a fault needs may depend on what it meets. The next ones are the same all the same.
+        chances = scene.rng
+        scene.rng = random.Random(chances.getrandbits(64))
         scene.wait(0.1, 1.5)
         name = scene.rng.choice(list(possible))
         told.append(f"{name}: {possible[name](scene)}")
+        scene.rng = chances
         scene.board.until_ready()
     return told
 
@@ -109,9 +122,10 @@ def main() -> int:
             folder = pathlib.Path(
                 stack.enter_context(tempfile.TemporaryDirectory(prefix="chaos-", ignore_cleanup_errors=True))
             )
-        disk = stack.enter_context(disks.own_disk(folder))
+        wanted = args.faults.split(",") if args.faults else faults.NAMES
+        disk = stack.enter_context(disks.own_disk(folder)) if faults.WITH_DISK.keys() & wanted else None
         board = Board(folder, disk or folder)
-        possible, clock = choose(args.faults, board, folder, disk is not None)
+        possible, clock = choose(wanted, board, folder, disk is not None, skips=not args.faults)
         board.start()
         stack.callback(lambda: board.kill() if board.is_running() else None)
         board.until_ready()
@@ -134,8 +148,12 @@ def main() -> int:
 
 
 def rounds(args: argparse.Namespace, scene: Scene, possible: dict[str, Fault]) -> list[str]:
-    for number in range(1, args.rounds + 1):
-        told = strike(scene, possible, args.seconds)
+    plan = [({name: possible[name]}, 0.0) for name in possible] if args.each else None
+    for number, (faults_of_round, seconds) in enumerate(plan or [(possible, args.seconds)] * args.rounds, 1):
+        told = strike(scene, faults_of_round, seconds)
+        if plan:
+            # What is promised after a fault counts as well.
+            scene.wait(1, 2)
         scene.fleet.pause()
         scene.board.until_ready()
         entries = ledger.read(scene.fleet.folder)
