@@ -23,7 +23,7 @@ PYTHON_ASYNC  := $(subst /operations/,/operations_async/,$(PYTHON_SYNC:%/client.
 .DEFAULT_GOAL := help
 # The steps share target/ and are meant to be read in order.
 .NOTPARALLEL:
-.PHONY: help run build test chaos test-chaos fuzz rust-test pytest python-test test-openapi schemathesis test-ui test-deploy lint-python tools check fmt fmt-check clippy ci openapi openapi-check bench bench-tools soak docs book static deb clean
+.PHONY: help run build test chaos test-chaos fuzz rust-test pytest python-test test-openapi schemathesis test-ui test-deploy lint-python tools check fmt fmt-check clippy ci openapi openapi-check bench bench-tools soak docs book static packaged deb clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 16
@@ -197,9 +197,20 @@ static: ## A program that needs no libraries, in target/$(STATIC)/release
 	@command -v musl-gcc >/dev/null || { $(CAN_INSTALL) && { $(APT) update -qq && $(APT) install -qq -y musl-tools; } </dev/null >/dev/null; }
 	$(CARGO) build --release --locked --bin fuseboard --target $(STATIC)
 
+# Manual pages and completions, as the program writes them.
+PACKAGED := target/packaged
+packaged: $(BIN)
+	@rm -rf $(PACKAGED) && mkdir -p $(PACKAGED)
+	@"$(BIN)" man --dir $(PACKAGED)/man
+	@"$(BIN)" completions bash > $(PACKAGED)/fuseboard.bash
+	@"$(BIN)" completions zsh > $(PACKAGED)/_fuseboard
+	@"$(BIN)" completions fish > $(PACKAGED)/fuseboard.fish
+
 deb: ## A Debian package, in target/debian; installs cargo-deb when it is missing
 	@command -v cargo-deb >/dev/null || $(CARGO) install --locked cargo-deb
-	$(CARGO) deb --locked
+	$(CARGO) build --release --locked --bin fuseboard
+	@$(MAKE) --no-print-directory packaged BIN="$(CURDIR)/target/release/fuseboard"
+	$(CARGO) deb --locked --no-build
 
 clean: ## Remove what was built and installed
 	$(CARGO) clean
