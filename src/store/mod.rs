@@ -2,6 +2,7 @@
 
 pub mod copy;
 mod error;
+mod image;
 mod lock;
 pub mod objects;
 mod open;

@@ -14,7 +14,7 @@ use crate::{
     store::{
         Connection, Pairs, StoreError,
         sqlite::{
-            definitions::definitions_load,
+            definitions::{Kinds, definitions_load},
             notification_log::{LogRow, log_load},
             notifications::{NotificationRow, notifications_pending},
             silences::silences_load,
@@ -34,11 +34,14 @@ pub struct StoredNotifications {
 }
 
 /// Reads it.
-pub(in crate::app) async fn read(connection: &mut Connection) -> Result<StoredNotifications, StoreError> {
+pub(in crate::app) async fn read(
+    connection: &mut Connection,
+    kinds: &Kinds,
+) -> Result<StoredNotifications, StoreError> {
     Ok(StoredNotifications {
-        receivers: definitions_load(connection, ReceiverCell::KIND).await?,
-        routes: definitions_load(connection, RouteCell::KIND).await?,
-        windows: definitions_load(connection, MaintenanceWindowCell::KIND).await?,
+        receivers: definitions_load(connection, kinds, ReceiverCell::KIND).await?,
+        routes: definitions_load(connection, kinds, RouteCell::KIND).await?,
+        windows: definitions_load(connection, kinds, MaintenanceWindowCell::KIND).await?,
         silences: silences_load(connection).await?,
         log: log_load(connection).await?,
         pending: notifications_pending(connection).await?,

@@ -15,7 +15,7 @@ use crate::{
     store::{
         Connection, Pairs, StoreError,
         sqlite::{
-            board, definitions,
+            definitions::{self, Kinds},
             runs::{self, LatestRow},
             states,
         },
@@ -31,11 +31,15 @@ pub struct StoredSchedules {
 }
 
 /// Reads it.
-pub(in crate::app) async fn read(connection: &mut Connection) -> Result<StoredSchedules, StoreError> {
+pub(in crate::app) async fn read(
+    connection: &mut Connection,
+    kinds: &Kinds,
+    next_run: Option<String>,
+) -> Result<StoredSchedules, StoreError> {
     Ok(StoredSchedules {
-        definitions: definitions::definitions_load(connection, ScheduleCell::KIND).await?,
-        states: states::states_load(connection, ScheduleCell::KIND).await?,
-        next_run: board::board_get(connection, "next_run").await?,
+        definitions: definitions::definitions_load(connection, kinds, ScheduleCell::KIND).await?,
+        states: states::states_load(connection, kinds, ScheduleCell::KIND).await?,
+        next_run,
     })
 }
 

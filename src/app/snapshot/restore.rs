@@ -117,48 +117,54 @@ pub(in crate::app) async fn read(store: &Store, clock: &Clock) -> Result<(Loaded
         .writer
         .write(move |connection| {
             Box::pin(async move {
-                let origin = parse::<Origin>(board::board_get(connection, "origin").await?)?;
+                let mut facts = board::board_load(connection).await?;
+                let kinds = definitions::kinds_load(connection).await?;
+                let origin = parse::<Origin>(facts.remove("origin"))?;
                 let shift = origin.as_ref().map_or(0, |origin| here.shift_from(origin));
-                let clean = parse::<Stop>(board::board_get(connection, "stop").await?)?;
-                let stored = parse::<u64>(board::board_get(connection, "seed").await?)?;
+                let clean = parse::<Stop>(facts.remove("stop"))?;
+                let stored = parse::<u64>(facts.remove("seed"))?;
                 let seed = stored.map_or_else(random_number, Ok)?;
                 if stored.is_none() {
                     board::board_put(connection, "seed", &seed.to_string()).await?;
                 }
-                let stored = parse::<[u8; 32]>(board::board_get(connection, "ping_secret").await?)?;
+                let stored = parse::<[u8; 32]>(facts.remove("ping_secret"))?;
                 let ping_secret = stored.map_or_else(random::<32>, Ok)?;
                 if stored.is_none() {
                     board::board_put(connection, "ping_secret", &text(&ping_secret)?).await?;
                 }
-                board::board_delete(connection, "stop").await?;
+                if clean.is_some() {
+                    board::board_delete(connection, "stop").await?;
+                }
                 blobs::blobs_abandon(connection).await?;
                 let loaded = Loaded {
                     shift,
                     clean,
-                    alive: parse::<Time>(board::board_get(connection, "alive").await?)?,
+                    alive: parse::<Time>(facts.remove("alive"))?,
                     last_event: events::event_last_id(connection).await?,
                     call_key: random_number()?,
                     configs: definitions::configs_load(connection).await?,
-                    breakers: definitions::definitions_load(connection, BreakerCell::KIND).await?,
-                    limiters: definitions::definitions_load(connection, LimiterCell::KIND).await?,
-                    retry_policies: definitions::definitions_load(connection, RetryPolicyCell::KIND).await?,
-                    breaker_states: states::states_load(connection, BreakerCell::KIND).await?,
-                    limiter_states: states::states_load(connection, LimiterCell::KIND).await?,
-                    limiter_marks: states::states_load(connection, MARK_KIND).await?,
-                    retry_states: states::states_load(connection, RetryPolicyCell::KIND).await?,
-                    checks: definitions::definitions_load(connection, CheckCell::KIND).await?,
-                    check_states: states::states_load(connection, CheckCell::KIND).await?,
-                    gates: definitions::definitions_load(connection, GateCell::KIND).await?,
-                    retention: definitions::definitions_load(connection, RetentionCell::KIND).await?,
+                    breakers: definitions::definitions_load(connection, &kinds, BreakerCell::KIND).await?,
+                    limiters: definitions::definitions_load(connection, &kinds, LimiterCell::KIND).await?,
+                    retry_policies: definitions::definitions_load(connection, &kinds, RetryPolicyCell::KIND)
+                        .await?,
+                    breaker_states: states::states_load(connection, &kinds, BreakerCell::KIND).await?,
+                    limiter_states: states::states_load(connection, &kinds, LimiterCell::KIND).await?,
+                    limiter_marks: states::states_load(connection, &kinds, MARK_KIND).await?,
+                    retry_states: states::states_load(connection, &kinds, RetryPolicyCell::KIND).await?,
+                    checks: definitions::definitions_load(connection, &kinds, CheckCell::KIND).await?,
+                    check_states: states::states_load(connection, &kinds, CheckCell::KIND).await?,
+                    gates: definitions::definitions_load(connection, &kinds, GateCell::KIND).await?,
+                    retention: definitions::definitions_load(connection, &kinds, RetentionCell::KIND).await?,
                     last_result: checks::check_result_last_id(connection).await?,
                     ping_secret,
                     tokens: tokens_list(&mut *connection).await?,
-                    schedules: schedules::read(connection).await?,
-                    thresholds: definitions::definitions_load(connection, ThresholdCell::KIND).await?,
+                    schedules: schedules::read(connection, &kinds, facts.remove("next_run")).await?,
+                    thresholds: definitions::definitions_load(connection, &kinds, ThresholdCell::KIND)
+                        .await?,
                     alerts: alerts::read(connection, here.wall_nanos()).await?,
                     metrics: metrics::read(connection).await?,
                     push_groups: push_groups::read(connection).await?,
-                    notifications: notifications::read(connection).await?,
+                    notifications: notifications::read(connection, &kinds).await?,
                 };
                 if origin.is_none() {
                     board::board_put(connection, "origin", &text(&here.origin())?).await?;

@@ -1,13 +1,13 @@
 //! Facts about the board itself.
 
+use std::collections::HashMap;
+
 use crate::store::{Connection, StoreError};
 
-/// The fact stored under `key`.
-pub async fn board_get(connection: &mut Connection, key: &str) -> Result<Option<String>, StoreError> {
-    Ok(sqlx::query_scalar("SELECT value FROM board WHERE key = ?1")
-        .bind(key)
-        .fetch_optional(connection)
-        .await?)
+/// All facts, by key.
+pub async fn board_load(connection: &mut Connection) -> Result<HashMap<String, String>, StoreError> {
+    let facts: Vec<_> = sqlx::query_as("SELECT key, value FROM board").fetch_all(connection).await?;
+    Ok(facts.into_iter().collect())
 }
 
 /// Stores a fact.

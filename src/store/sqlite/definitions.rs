@@ -65,8 +65,40 @@ pub async fn definition_delete(
     Ok(done.rows_affected() > 0)
 }
 
+/// The kinds of which there is something, here or in `states`. A start asks for that once, and not for each kind of which
+/// there is nothing: to an empty board that is most of them.
+pub async fn kinds_load(connection: &mut Connection) -> Result<Kinds, StoreError> {
+    // From each kind to the next: that takes as long as there are kinds, not as there are rows.
+    let kinds = "WITH RECURSIVE
+        defined (kind) AS (SELECT min(kind) FROM definitions UNION ALL
+            SELECT (SELECT min(kind) FROM definitions WHERE kind > defined.kind) FROM defined WHERE kind IS NOT NULL),
+        saved (kind) AS (SELECT min(kind) FROM states UNION ALL
+            SELECT (SELECT min(kind) FROM states WHERE kind > saved.kind) FROM saved WHERE kind IS NOT NULL)
+        SELECT kind FROM defined WHERE kind IS NOT NULL UNION SELECT kind FROM saved WHERE kind IS NOT NULL";
+    Ok(Kinds(sqlx::query_scalar(kinds).fetch_all(connection).await?))
+}
+
+/// See [`kinds_load`].
+#[derive(Clone, Debug)]
+pub struct Kinds(Vec<String>);
+
+impl Kinds {
+    /// Whether there is something of this kind.
+    #[must_use]
+    pub fn has(&self, kind: &str) -> bool {
+        self.0.iter().any(|some| some == kind)
+    }
+}
+
 /// All names of a kind with the ids of their configurations, as [`Pairs`].
-pub async fn definitions_load(connection: &mut Connection, kind: &str) -> Result<Pairs, StoreError> {
+pub async fn definitions_load(
+    connection: &mut Connection,
+    kinds: &Kinds,
+    kind: &str,
+) -> Result<Pairs, StoreError> {
+    if !kinds.has(kind) {
+        return Ok(Pairs::default());
+    }
     let lines = "SELECT group_concat(line, char(10))
                  FROM (SELECT name || char(9) || config AS line FROM definitions WHERE kind = ?1 ORDER BY name)";
     Ok(Pairs(sqlx::query_scalar(lines).bind(kind).fetch_one(connection).await?))

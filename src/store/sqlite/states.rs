@@ -1,5 +1,6 @@
 //! Saved hot state, by kind and name.
 
+use super::definitions::Kinds;
 use crate::store::{Connection, Pairs, StoreError};
 
 /// Saves many at once. `rows` is a JSON array of `[name, state]`; a state is a JSON document.
@@ -41,7 +42,14 @@ pub async fn state_delete(connection: &mut Connection, kind: &str, name: &str) -
 }
 
 /// All saved states of a kind, as [`Pairs`].
-pub async fn states_load(connection: &mut Connection, kind: &str) -> Result<Pairs, StoreError> {
+pub async fn states_load(
+    connection: &mut Connection,
+    kinds: &Kinds,
+    kind: &str,
+) -> Result<Pairs, StoreError> {
+    if !kinds.has(kind) {
+        return Ok(Pairs::default());
+    }
     let lines = "SELECT group_concat(line, char(10))
                  FROM (SELECT name || char(9) || state AS line FROM states WHERE kind = ?1 ORDER BY name)";
     Ok(Pairs(sqlx::query_scalar(lines).bind(kind).fetch_one(connection).await?))
