@@ -18,6 +18,9 @@ use crate::clock::Clock;
 
 pub(super) static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
 
+/// Of a database of SQLite, in bytes.
+const SMALLEST_PAGE: u64 = 512;
+
 /// How to open the database.
 #[derive(Clone, Debug)]
 pub struct StoreOptions {
@@ -45,7 +48,7 @@ impl Store {
     /// Opens the file, brings its schema up to date and starts the writer task.
     pub async fn open(options: &StoreOptions, clock: Clock) -> Result<(Self, WriterTask), StoreError> {
         let lock = Lock::shared(&options.path)?;
-        refuse_emptied(&options.path, &lock)?;
+        refuse_cut_off(&options.path, &lock)?;
         let connect = SqliteConnectOptions::new()
             .filename(&options.path)
             .create_if_missing(true)
@@ -83,11 +86,15 @@ impl Store {
     }
 }
 
-/// SQLite takes an empty file for a new database. Where there was one before, that would hide that all of it is lost.
-fn refuse_emptied(path: &Path, lock: &Lock) -> Result<(), StoreError> {
+/// SQLite takes an empty file for a new database. Where there was one before, that would hide that all of it is lost. A page
+/// of which a part is missing is one to SQLite, and nothing misses it until it is read.
+fn refuse_cut_off(path: &Path, lock: &Lock) -> Result<(), StoreError> {
     match fs::metadata(path) {
         Ok(file) if file.is_file() && file.len() == 0 && (lock.is_marked() || has_log(path)) => {
             Err(StoreError::Corrupt("it is empty, and was not before".to_owned()))
+        }
+        Ok(file) if file.is_file() && file.len() % SMALLEST_PAGE != 0 && !has_log(path) => {
+            Err(StoreError::Corrupt("its end is missing".to_owned()))
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound && lock.is_marked() => {
             tracing::warn!(database = %path.display(), "the database that was here is gone; a new one is made");

@@ -1,6 +1,11 @@
 //! `fuseboard db`: the database file, copied beside a server, put back, and looked at.
 
-use std::{path::Path, process::Command, time::Duration};
+use std::{
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Command, Stdio},
+    time::Duration,
+};
 
 use fuseboard::clock::Clock;
 use reqwest::Client;
@@ -188,10 +193,16 @@ async fn a_damaged_database_is_replaced_and_a_damaged_copy_is_not_taken() {
 
 /// What a server says that does not start.
 fn refused(folder: &TempDir) -> String {
-    let done = Process::command(&folder.path().join("board.db")).output().unwrap();
-    let text = String::from_utf8([done.stdout, done.stderr].concat()).unwrap();
-    assert!(!done.status.success() && !text.contains("listening"), "{text}");
-    text
+    let mut command = Process::command(&folder.path().join("board.db"));
+    let mut server = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // One that starts after all says so, and would not end.
+    let mut said = String::new();
+    BufReader::new(server.stdout.take().unwrap()).read_line(&mut said).unwrap();
+    drop(server.kill());
+    let done = server.wait_with_output().unwrap();
+    said.push_str(std::str::from_utf8(&done.stderr).unwrap());
+    assert!(!done.status.success() && !said.contains("listening"), "{said}");
+    said
 }
 
 #[tokio::test]
