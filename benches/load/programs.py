@@ -11,7 +11,7 @@ import processes
 from compare import Effort, Measured, table
 from processes import ROOT
 
-SERVER = {"FUSEBOARD_BIN": str(ROOT / "target/release/fuseboard")}
+SERVER = {"FUSEBOARD_BIN": processes.PROGRAM}
 
 
 def output(command: list[str]) -> str:
