@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Page, expect, sync_playwright
 
 import seed
 from server import Server
@@ -83,7 +83,11 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     report = yield
     page = getattr(item, "funcargs", {}).get("page")
     if report.when == "call" and report.failed and page is not None:
-        report.sections.append(("page", f"{page.url}\n{page.locator('body').inner_text(timeout=2_000)}"))
+        try:
+            seen = page.locator("body").inner_text(timeout=2_000)
+        except Error as error:  # the page may be what failed; the other tests go on
+            seen = str(error)
+        report.sections.append(("page", f"{page.url}\n{seen}"))
     return report
 
 
