@@ -209,8 +209,8 @@ book: ## The book, in target/book; installs mdbook when it is missing (some minu
 	@command -v mdbook >/dev/null || $(CARGO) install --locked mdbook
 	mdbook build docs --dest-dir "$(CURDIR)/target/book"
 
-# The first program counts what runs at a start and under load, and the second is made after that: what runs often is made
-# fast, and what a start runs lies together, so that pages of anything else are not in memory. Ordering is lld's, which
+# The first program counts what runs at a start and under load, and the second is made after that: what a start runs lies
+# together, so that pages of anything else are not in memory. Ordering is lld's, which
 # Rust links with on this kind of machine only.
 OPTIMIZED := $(CURDIR)/target/optimized
 HOST       = $(shell rustc -vV | sed -n 's/^host: //p')
@@ -218,7 +218,7 @@ PROFDATA   = $(shell rustc --print sysroot)/lib/rustlib/$(HOST)/bin/llvm-profdat
 COUNTED    = FUSEBOARD_BIN="$(OPTIMIZED)/counting/$(HOST)/release/fuseboard" "$(PYTHON)" benches/load/run.py --print --runs 1 --seconds 1 --largest 1000
 ORDERED    = $(if $(filter x86_64-unknown-linux-gnu,$(HOST)),-Clink-arg=-Wl$(comma)--symbol-ordering-file=$(OPTIMIZED)/start.order -Clink-arg=-Wl$(comma)--no-warn-symbol-ordering)
 comma     := ,
-optimized: bench-tools ## The program built after a profile of itself, in target/optimized (half an hour); starts faster, needs less memory
+optimized: bench-tools ## The program built after a profile of itself, in target/optimized (half an hour); idle, it needs a third less memory
 	@rustup component add llvm-tools
 	rm -rf "$(OPTIMIZED)/counts"
 	RUSTFLAGS="-Cprofile-generate=$(OPTIMIZED)/counts" $(CARGO) build --release --locked --bin fuseboard \

@@ -18,8 +18,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-#: What is measured, for instance `make optimized`'s.
 PROGRAM = os.environ.get("FUSEBOARD_BIN") or str(ROOT / "target/release/fuseboard")
+OPTIMIZED = ROOT / "target/optimized/fuseboard"
 TOKEN = "fb_bench_0123456789abcdef0123456789abcdef"
 TICK = os.sysconf("SC_CLK_TCK")
 SERVER_CORE, CLIENT_CORE = "0", "1"
@@ -100,12 +100,13 @@ def fuseboard(
     core: str | None = SERVER_CORE,
     config: str = "",
     wait: bool = True,
+    program: str = PROGRAM,
 ) -> Iterator[Server]:
     """A server with a token, metrics and access log, as it runs in production."""
     with contextlib.ExitStack() as stack:
         folder = folder or stack.enter_context(tempfile.TemporaryDirectory())
         port = free_port()
-        command = [PROGRAM, "serve", "--listen", f"127.0.0.1:{port}"]
+        command = [program, "serve", "--listen", f"127.0.0.1:{port}"]
         command += ["--db", f"{folder}/board.db", "--threads", str(threads)]
         if config:
             path = pathlib.Path(folder, "bench.toml")

@@ -46,8 +46,9 @@ def start(
         return took, processes.rss_mib(running.pid)
 
 
-def board(settle: bool, folder: str | None = None) -> Start | None:
-    return start(processes.fuseboard(folder, threads=2, core=None, wait=False), READY, settle)
+def board(settle: bool, folder: str | None = None, program: str = processes.PROGRAM) -> Start | None:
+    server = processes.fuseboard(folder, threads=2, core=None, wait=False, program=program)
+    return start(server, READY, settle)
 
 
 def row(name: str, starts: list[Start | None]) -> list[str]:
@@ -83,6 +84,9 @@ def measure(effort: Effort) -> Measured:
     starts: dict[str, list[Start | None]] = {}
     for settle in settles:
         starts.setdefault("Fuseboard, new database", []).append(board(settle))
+        if processes.OPTIMIZED.exists():
+            optimized = board(settle, program=str(processes.OPTIMIZED))
+            starts.setdefault("Fuseboard of `make optimized`, new database", []).append(optimized)
         for peer in PEERS:
             server = peers.running(peer, core=None, wait=False)
             starts.setdefault(peer.name, []).append(start(server, peer.ready, settle))
