@@ -1,5 +1,5 @@
 //! An empty board as a file. The build makes it of the migrations, so that the first start writes it at once instead of
-//! running them: that is a third of a start.
+//! running them, which took a quarter of it.
 
 use std::{
     fs::{self, File},
